@@ -1,0 +1,59 @@
+using Aether.Domain;
+
+namespace Aether.Application.Ports;
+
+/// <summary>
+/// Carries messages between the instances of one platform, each through the one granular channel it is for. Adapters:
+/// Redis, and memory for a single process.
+/// </summary>
+public interface IMessageBus
+{
+    /// <summary>
+    /// Whether what is published now arrives, and whether every subscription made is known to be live. Connected
+    /// alone is not enough.
+    /// </summary>
+    bool IsReady { get; }
+
+    /// <summary>
+    /// Publishes a message. Messages published one after the other to one channel, without waiting in between, arrive in
+    /// that order at every subscriber. Never throws for a backplane that cannot be reached.
+    /// </summary>
+    ValueTask<PublishResult> PublishAsync(ChannelName channel, Message message, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Subscribes this instance to a channel. When the result is <see langword="true"/> the subscription is live: all that
+    /// is published from now on reaches the sink, in the order in which it was published. <see langword="false"/>: the
+    /// backplane cannot be reached and nothing is left behind.
+    /// </summary>
+    Task<bool> SubscribeAsync(ChannelName channel, IMessageSink sink, CancellationToken cancellationToken);
+
+    /// <summary>Ends a subscription. It cannot fail: what the backplane does not hear now ends with the connection to it.</summary>
+    Task UnsubscribeAsync(ChannelName channel, CancellationToken cancellationToken);
+}
+
+/// <summary>What became of a published message.</summary>
+/// <param name="Accepted">Whether the backplane took it. If not, it is delivered to nobody, also not later.</param>
+/// <param name="Instances">How many instances heard it.</param>
+public readonly record struct PublishResult(bool Accepted, int Instances)
+{
+    /// <summary>The backplane cannot be reached.</summary>
+    public static PublishResult Unavailable => default;
+
+    /// <summary>The backplane took it.</summary>
+    public static PublishResult To(int instances) => new(true, instances);
+}
+
+/// <summary>Takes what a bus hears for this instance. Nothing in it waits for a socket.</summary>
+public interface IMessageSink
+{
+    /// <summary>
+    /// Takes a message, or answers <see langword="false"/> when there is no room: for a bus that can neither wait nor keep it.
+    /// </summary>
+    bool TryReceive(ChannelName channel, Message message);
+
+    /// <summary>Takes a message and completes when there was room for it: for a bus whose publisher can wait.</summary>
+    ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken);
+
+    /// <summary>Says that messages may have been missed on any channel since then (UTC).</summary>
+    void ReportGap(DateTime since);
+}

@@ -1,0 +1,46 @@
+using Aether.Application.Ports;
+using Aether.Application.Wire;
+using Aether.Domain;
+using FluentValidation;
+using MediatR;
+
+namespace Aether.Application.Presence;
+
+/// <summary>A connection of a client opens in a group.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="ClientId">The client.</param>
+/// <param name="Role">What the client is in the group.</param>
+public sealed record Join(VisionId GroupId, VisionId ClientId, Role Role) : IRequest<Outcome>;
+
+/// <summary>Who joins, and what, must be known.</summary>
+public sealed class JoinValidator : AbstractValidator<Join>
+{
+    /// <summary>Adds the rules.</summary>
+    public JoinValidator()
+    {
+        RuleFor(command => command.GroupId).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
+        RuleFor(command => command.ClientId).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("client_id").WithMessage("is required");
+    }
+}
+
+/// <summary>Registers the connection, and tells the group if its client was not there before.</summary>
+public sealed class JoinHandler(IPresenceStore presence, IMessageBus bus, ServerMessages messages)
+    : IRequestHandler<Join, Outcome>
+{
+    /// <inheritdoc/>
+    public async Task<Outcome> Handle(Join request, CancellationToken cancellationToken)
+    {
+        var change = await presence.JoinAsync(request.GroupId, request.ClientId, request.Role, cancellationToken)
+            .ConfigureAwait(false);
+        if (change.Transition == PresenceTransition.Unavailable)
+            return Outcome.Rejected(Rejection.BackplaneUnavailable);
+        if (change is not { Transition: PresenceTransition.Came, Member: { } member })
+            return Outcome.Done;
+        var joined = messages.PresenceEvent(request.GroupId, member, "join");
+        // Whoever misses the event is told of the gap and asks for the roster: the client is present all the same.
+        await bus.PublishAsync(ChannelName.Group(request.GroupId), joined, cancellationToken).ConfigureAwait(false);
+        return Outcome.Done;
+    }
+}

@@ -1,0 +1,42 @@
+using Aether.Application.Ports;
+using Aether.Application.Wire;
+using Aether.Domain;
+using FluentValidation;
+using MediatR;
+
+namespace Aether.Application.Presence;
+
+/// <summary>A connection of a client closes.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="ClientId">The client.</param>
+public sealed record Leave(VisionId GroupId, VisionId ClientId) : IRequest<Outcome>;
+
+/// <summary>Who leaves, and what, must be known.</summary>
+public sealed class LeaveValidator : AbstractValidator<Leave>
+{
+    /// <summary>Adds the rules.</summary>
+    public LeaveValidator()
+    {
+        RuleFor(command => command.GroupId).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
+        RuleFor(command => command.ClientId).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("client_id").WithMessage("is required");
+    }
+}
+
+/// <summary>Takes the connection back, and tells the group if it was its client's last one.</summary>
+public sealed class LeaveHandler(IPresenceStore presence, IMessageBus bus, ServerMessages messages)
+    : IRequestHandler<Leave, Outcome>
+{
+    /// <inheritdoc/>
+    public async Task<Outcome> Handle(Leave request, CancellationToken cancellationToken)
+    {
+        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, cancellationToken).ConfigureAwait(false);
+        if (change is not { Transition: PresenceTransition.Went, Member: { } member })
+            return Outcome.Done;
+        var left = messages.PresenceEvent(request.GroupId, member, "leave");
+        // Whoever misses the event is told of the gap and asks for the roster: the client is gone all the same.
+        await bus.PublishAsync(ChannelName.Group(request.GroupId), left, cancellationToken).ConfigureAwait(false);
+        return Outcome.Done;
+    }
+}

@@ -1,0 +1,32 @@
+namespace Aether.Domain;
+
+/// <summary>What a client is in its group.</summary>
+public enum Role
+{
+    /// <summary>It did not say.</summary>
+    None,
+
+    /// <summary>It gives the commands.</summary>
+    Controller,
+
+    /// <summary>It carries them out.</summary>
+    Worker,
+
+    /// <summary>It looks on.</summary>
+    Observer,
+}
+
+/// <summary>A client that is present in a group: one of its connections there is open.</summary>
+/// <param name="ClientId">Who.</param>
+/// <param name="Role">What it is in the group, as its newest connection said.</param>
+/// <param name="State">What it says of itself: a JSON object in UTF-8, <c>{}</c> until it says something.</param>
+/// <param name="Connections">How many connections it has in the group, on all instances.</param>
+/// <param name="JoinedAt">When its first connection came, by the store's clock, UTC.</param>
+/// <param name="LastSeen">When it last connected or sent a heartbeat, by the store's clock, UTC; up to 10 s late.</param>
+public sealed record Member(
+    VisionId ClientId,
+    Role Role,
+    ReadOnlyMemory<byte> State,
+    int Connections,
+    DateTime JoinedAt,
+    DateTime LastSeen);
