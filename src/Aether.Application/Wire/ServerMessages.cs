@@ -88,6 +88,34 @@ public sealed class ServerMessages(TimeProvider time)
         SentAt = Now,
     };
 
+    /// <summary>A page of a group's members, as the answer to the message that asked for it.</summary>
+    public Message Roster(Message question, IReadOnlyList<Member> members, int total) => new()
+    {
+        Type = MessageType.Presence,
+        Target = Target.Echo,
+        FromId = VisionId.Server,
+        ToId = question.FromId,
+        GroupId = question.GroupId,
+        Cmd = "roster",
+        Payload = Json(w =>
+        {
+            w.WriteStartArray("members"u8);
+            foreach (var member in members)
+            {
+                w.WriteStartObject();
+                w.WriteString("client_id"u8, member.ClientId.Value);
+                WriteMember(w, member);
+                w.WriteString("joined_at"u8, member.JoinedAt);
+                w.WriteString("last_seen"u8, member.LastSeen);
+                w.WriteEndObject();
+            }
+            w.WriteEndArray();
+            w.WriteNumber("total"u8, total);
+        }),
+        SentAt = Now,
+        ReplyTo = question.Id,
+    };
+
     private DateTime Now => time.GetUtcNow().UtcDateTime;
 
     private static void WriteMember(Utf8JsonWriter w, Member member)
