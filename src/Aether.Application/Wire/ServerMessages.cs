@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Aether.Application.Delivery;
 using Aether.Domain;
 
 namespace Aether.Application.Wire;
@@ -39,6 +40,14 @@ public sealed class ServerMessages(TimeProvider time)
     /// <summary>Messages may have been missed since then (UTC).</summary>
     public Message Gap(VisionId client, VisionId group, DateTime since) =>
         ToClient(client, group, "gap", Json(w => w.WriteString("since"u8, since)));
+
+    /// <summary>Tells the instances which connections of a client have to go.</summary>
+    public Message Disconnect(VisionId client, VisionId group, string? supersededBy) =>
+        ToClient(client, group, DisconnectOrder.Cmd, Json(w =>
+        {
+            if (supersededBy is not null)
+                w.WriteString("superseded_by"u8, supersededBy);
+        }));
 
     /// <summary>The first frame of the full profile.</summary>
     public Message Welcome(VisionId client, VisionId group, in Welcome welcome)
