@@ -11,6 +11,8 @@ namespace Aether.Application.Instrumentation;
 /// </summary>
 internal sealed class InstrumentedMessageBus(IMessageBus inner, RealtimeMetrics metrics, TimeProvider time) : IMessageBus
 {
+    public string Description => inner.Description;
+
     public bool IsReady => inner.IsReady;
 
     public ValueTask<PublishResult> PublishAsync(
