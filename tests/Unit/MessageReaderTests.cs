@@ -55,10 +55,15 @@ public sealed class MessageReaderTests
     {
         string opening = string.Concat(Enumerable.Repeat(kind == '[' ? "[" : "{\"a\":", 100_000));
         byte[] bytes = Encoding.UTF8.GetBytes("{\"from_id\":\"c1\",\"payload\":{\"x\":" + opening);
-        var clock = Stopwatch.StartNew();
-        Assert.False(MessageReader.TryRead(bytes, Some.Client, Some.Group, out _, out var error));
-        Assert.InRange(clock.ElapsedMilliseconds, 0, 50);
-        Assert.Equal(("message", "must not nest deeper than 64"), (error.Field, error.Rule));
+        // The fastest of a few: what is measured is the reader, not the machine's other work or the first call's compiling.
+        var fastest = Enumerable.Range(0, 5).Min(_ =>
+        {
+            var clock = Stopwatch.StartNew();
+            Assert.False(MessageReader.TryRead(bytes, Some.Client, Some.Group, out var _, out var error));
+            Assert.Equal(("message", "must not nest deeper than 64"), (error.Field, error.Rule));
+            return clock.Elapsed;
+        });
+        Assert.InRange(fastest, TimeSpan.Zero, TimeSpan.FromMilliseconds(50));
     }
 
     [Fact]
