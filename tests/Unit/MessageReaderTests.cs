@@ -55,7 +55,7 @@ public sealed class MessageReaderTests
     {
         string opening = string.Concat(Enumerable.Repeat(kind == '[' ? "[" : "{\"a\":", 100_000));
         byte[] bytes = Encoding.UTF8.GetBytes("{\"from_id\":\"c1\",\"payload\":{\"x\":" + opening);
-        // The fastest of a few: what is measured is the reader, not the machine's other work or the first call's compiling.
+        // The fastest of a few: the reader is measured, not the machine's other work or the first call's compiling.
         var fastest = Enumerable.Range(0, 5).Min(_ =>
         {
             var clock = Stopwatch.StartNew();
