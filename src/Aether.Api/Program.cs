@@ -1,4 +1,5 @@
-var builder = WebApplication.CreateBuilder(args);
+// The settings lie beside the program, from whatever folder it is started.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.Services.AddAetherRealtime(builder.Configuration);
 
 var app = builder.Build();

@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using Aether.Application;
 using Aether.Application.Delivery;
 using Aether.Application.Messaging;
 using Aether.Application.Wire;

@@ -83,7 +83,9 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, ClientConnection
         if (pending || unflushed == 0)
             return;
         unflushed = 0;
+#pragma warning disable CA2012 // It is consumed exactly once, in FinishFlush, and a Task would be allocated for each flush.
         flush = pipe!.FlushAsync();
+#pragma warning restore CA2012
         if (flush.IsCompleted)
         {
             FinishFlush();

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Aether.Domain;
 
 namespace Aether.Application.Messaging;
 
