@@ -1,0 +1,78 @@
+using Aether.Application.Ports;
+using Aether.Application.Wire;
+using Aether.Domain;
+using Microsoft.Extensions.Logging;
+
+namespace Aether.Infrastructure.Redis;
+
+/// <summary>
+/// The bus over Redis pub/sub: at most once, one literal (or sharded) channel per group and client. What is
+/// published is the canonical JSON that any V3 implementation on the same Redis understands.
+/// </summary>
+internal sealed class RedisMessageBus(
+    RedisConnection connection,
+    RedisSubscriptions subscriptions,
+    RedisHealth health,
+    TimeProvider time,
+    ILogger<RedisMessageBus> logger) : IMessageBus
+{
+    private readonly LogThrottle failureLog = new(time);
+
+    public bool IsReady => health.IsReady;
+
+    public ValueTask<PublishResult> PublishAsync(
+        ChannelName channel, Message message, CancellationToken cancellationToken)
+    {
+        // Asked first because an exception costs a thousand times what this does, and a sender may go on for minutes.
+        if (!health.CanPublish || connection is not { Publisher: { } publisher, Sharded: { } sharded })
+            return Refused("not connected");
+        try
+        {
+            // Written before anything is awaited: that is what keeps the order.
+            var published = publisher.PublishAsync(
+                subscriptions.NameOf(channel, sharded), MessageWriter.Write(message));
+            return CompleteAsync(published);
+        }
+        catch (Exception e) when (RedisFaults.IsExpected(e))
+        {
+            return Refused(e.GetType().Name);
+        }
+    }
+
+    public async Task<bool> SubscribeAsync(ChannelName channel, IMessageSink sink, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        // While a connection comes back, the client library takes old confirmations for new ones.
+        if (!health.IsReady)
+            return false;
+        long epoch = health.Epoch;
+        if (!await subscriptions.SubscribeAsync(channel, sink).ConfigureAwait(false))
+            return false;
+        if (health.Epoch == epoch)
+            return true;
+        await subscriptions.UnsubscribeAsync(channel).ConfigureAwait(false);
+        return false;
+    }
+
+    public Task UnsubscribeAsync(ChannelName channel, CancellationToken cancellationToken) =>
+        subscriptions.UnsubscribeAsync(channel);
+
+    private async ValueTask<PublishResult> CompleteAsync(Task<long> published)
+    {
+        try
+        {
+            return PublishResult.To((int)await published.ConfigureAwait(false));
+        }
+        catch (Exception e) when (RedisFaults.IsExpected(e))
+        {
+            return await Refused(e.GetType().Name).ConfigureAwait(false);
+        }
+    }
+
+    private ValueTask<PublishResult> Refused(string error)
+    {
+        if (failureLog.Passes(out long count))
+            logger.PublishFailed(error, count);
+        return new(PublishResult.Unavailable);
+    }
+}
