@@ -1,5 +1,6 @@
 using System.Text;
 using Aether.Application.Messaging;
+using Aether.Application.Ports;
 using Aether.Domain;
 using CsCheck;
 
@@ -25,6 +26,20 @@ internal static class Some
 
     public static Sender Sender(Permissions permissions = Permissions.None, params VisionId[] groups) =>
         new(Client, Group, new Access(permissions, groups is [] ? null : groups));
+}
+
+/// <summary>A bus that answers as it is told, also later.</summary>
+internal sealed class FakeBus(Func<Message, CancellationToken, ValueTask<PublishResult>> publish) : IMessageBus
+{
+    public bool IsReady => true;
+
+    public ValueTask<PublishResult> PublishAsync(
+        ChannelName channel, Message message, CancellationToken cancellationToken) => publish(message, cancellationToken);
+
+    public Task<bool> SubscribeAsync(ChannelName channel, IMessageSink sink, CancellationToken cancellationToken) =>
+        Task.FromResult(true);
+
+    public Task UnsubscribeAsync(ChannelName channel, CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
 /// <summary>Random messages, as wide as the protocol allows.</summary>
