@@ -50,6 +50,7 @@ public static class AetherRealtimeServices
             provider.GetRequiredService<IMediator>(),
             provider.GetRequiredService<ServerMessages>(),
             new ConnectionLimits(Options(provider)),
+            provider.GetRequiredService<Instance>(),
             provider.GetRequiredService<Clock>(),
             provider.GetRequiredService<ILogger<ClientConnection>>()));
         services.AddSingleton<RealtimeEndpoint>();

@@ -11,7 +11,9 @@ internal sealed class Instance
     /// <summary>The name.</summary>
     public string Id { get; } = RandomNumberGenerator.GetHexString(12, lowercase: true);
 
-    /// <summary>A name for a connection, which no other has on any instance.</summary>
-    public string NextConnectionId() =>
-        Id + "-" + Interlocked.Increment(ref connections).ToString(CultureInfo.InvariantCulture);
+    /// <summary>A number for a connection, which no other of this instance has.</summary>
+    public long NextConnection() => Interlocked.Increment(ref connections);
+
+    /// <summary>The name of a connection, which no other has on any instance.</summary>
+    public string NameOf(long connection) => Id + "-" + connection.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Aether.Api.Hosting;
 using Aether.Application.Delivery;
 using Aether.Application.Messaging;
 using Aether.Application.Wire;
@@ -12,6 +13,7 @@ internal sealed record ConnectionServices(
     IMediator Mediator,
     ServerMessages Messages,
     ConnectionLimits Limits,
+    Instance Instance,
     Clock Clock,
     ILogger<ClientConnection> Logger);
 
@@ -24,6 +26,7 @@ internal sealed partial class ClientConnection : Connection
     private readonly ConnectionServices services;
     private readonly ConnectionOutput output;
     private readonly Action abort;
+    private readonly long number;
     private CloseReason? reason;
     private long closingSince;
     private long flushingSince;
@@ -43,10 +46,14 @@ internal sealed partial class ClientConnection : Connection
         this.abort = abort;
         Sender = sender;
         Credential = credential;
+        number = services.Instance.NextConnection();
         output = new ConnectionOutput(services.Limits.SendQueue, this);
         lastRead = lastMessage = services.Clock.NowMs;
         bucket = new TokenBucket(services.Limits.RateBurst, lastRead);
     }
+
+    /// <inheritdoc/>
+    public override string Id => services.Instance.NameOf(number);
 
     /// <summary>Who it is, and what it may do.</summary>
     public Sender Sender { get; }
@@ -67,7 +74,7 @@ internal sealed partial class ClientConnection : Connection
     /// Closes the connection: the frames before this, then the close frame. Whoever is first decides the reason; anything
     /// after that changes nothing.
     /// </summary>
-    public void Close(CloseReason why)
+    public override void Close(CloseReason why)
     {
         if (TryDecide(why))
             Loop.Run(() => output.WriteLast(Frame.OfClose(why), dropWaiting: false));

@@ -40,5 +40,7 @@ internal sealed class ConnectionLimits(RealtimeOptions options)
 
     public bool ReportInvalid { get; } = options.InvalidMessages == InvalidMessages.Report;
 
+    public bool ReplaceDuplicates { get; } = options.DuplicateClients == DuplicateClients.Replace;
+
     private static long Ms(Duration duration) => (long)duration.Value.TotalMilliseconds;
 }

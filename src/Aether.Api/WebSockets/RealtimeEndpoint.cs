@@ -22,8 +22,7 @@ internal sealed class RealtimeEndpoint(
     IMessageBus bus,
     IPresenceStore presence,
     ApiKeys apiKeys,
-    Origins origins,
-    Instance instance)
+    Origins origins)
 {
     /// <summary>The route of the endpoint.</summary>
     public const string Route = "/v3/ws/group/{group_id}/client/{client_id}";
@@ -161,6 +160,12 @@ internal sealed class RealtimeEndpoint(
         // Nobody looks at them again, and the connection may live for days.
         context.Request.Headers.Clear();
         connection.Open(capture.Output!, profile.Full ? Welcome(connection) : null);
+        if (services.Limits.ReplaceDuplicates)
+        {
+            await services.Mediator.Send(
+                new Disconnect(connection.GroupId, connection.ClientId, connection.Id), CancellationToken.None)
+                .ConfigureAwait(false);
+        }
         try
         {
             await connection.ReceiveAsync(socket, capture.Transport!).ConfigureAwait(false);
@@ -176,8 +181,8 @@ internal sealed class RealtimeEndpoint(
         connection.ClientId,
         connection.GroupId,
         new Welcome(
-            instance.NextConnectionId(),
-            instance.Id,
+            connection.Id,
+            services.Instance.Id,
             HeartbeatInterval,
             services.Limits.MaxMessageBytes,
             services.Limits.RatePerSecond,

@@ -2,6 +2,9 @@ using Aether.Domain;
 
 namespace Aether.Application.Delivery;
 
+/// <summary>Does something with the connections of one loop.</summary>
+internal delegate void ConnectionsAction(ReadOnlySpan<Connection> connections);
+
 /// <summary>One channel that this instance hears, and the connections, by loop, that it hears it for.</summary>
 internal sealed class ChannelReceivers
 {
@@ -43,6 +46,16 @@ internal sealed class ChannelReceivers
                 all &= loop.TryPut(this, frame);
         }
         return all;
+    }
+
+    /// <summary>Runs something on the connections of every loop, in one step for all of them.</summary>
+    public void Run(DeliveryLoops loops, ConnectionsAction action)
+    {
+        lock (order)
+        {
+            foreach (var loop in loops.All)
+                loop.Run(() => action(Of(loop).All));
+        }
     }
 
     /// <summary>As <see cref="TryPut"/>, but completes when every loop had room.</summary>

@@ -23,6 +23,9 @@ public abstract class Connection
         Loop = loop;
     }
 
+    /// <summary>The connection's own name, which no other has on any instance.</summary>
+    public abstract string Id { get; }
+
     /// <summary>The client.</summary>
     public VisionId ClientId { get; }
 
@@ -43,6 +46,12 @@ public abstract class Connection
 
     /// <summary>Whether it was written to since its last flush; the loop's own.</summary>
     internal bool Touched;
+
+    /// <summary>Whether the other instances have heard that it takes the place of older ones; the loop's own.</summary>
+    internal bool Seated;
+
+    /// <summary>Closes it; only the first reason counts.</summary>
+    public abstract void Close(CloseReason why);
 
     /// <summary>Writes a frame to the output, or keeps it until the output takes more.</summary>
     protected internal abstract void Write(Frame frame);

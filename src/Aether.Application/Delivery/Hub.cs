@@ -42,12 +42,26 @@ public sealed class Hub(IMessageBus bus, DeliveryLoops loops, ServerMessages mes
     }
 
     /// <inheritdoc/>
-    public bool TryReceive(ChannelName channel, Message message) =>
-        !channels.TryGetValue(channel, out var receivers) || receivers.TryPut(loops, Frame.Of(message));
+    public bool TryReceive(ChannelName channel, Message message)
+    {
+        if (!channels.TryGetValue(channel, out var receivers))
+            return true;
+        if (DisconnectOrder.Of(channel, message) is not { } order)
+            return receivers.TryPut(loops, Frame.Of(message));
+        receivers.Run(loops, order.CarryOut);
+        return true;
+    }
 
     /// <inheritdoc/>
-    public ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken) =>
-        channels.TryGetValue(channel, out var receivers) ? receivers.PutAsync(loops, Frame.Of(message)) : default;
+    public ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken)
+    {
+        if (!channels.TryGetValue(channel, out var receivers))
+            return default;
+        if (DisconnectOrder.Of(channel, message) is not { } order)
+            return receivers.PutAsync(loops, Frame.Of(message));
+        receivers.Run(loops, order.CarryOut);
+        return default;
+    }
 
     /// <inheritdoc/>
     public void ReportGap(DateTime since)
