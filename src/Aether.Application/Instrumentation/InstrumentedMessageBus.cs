@@ -12,6 +12,7 @@ namespace Aether.Application.Instrumentation;
 internal sealed class InstrumentedMessageBus(IMessageBus inner, RealtimeMetrics metrics, TimeProvider time) : IMessageBus
 {
     public string Description => inner.Description;
+
     public bool IsReady => inner.IsReady;
 
     public ValueTask<PublishResult> PublishAsync(

