@@ -31,6 +31,8 @@ internal static class Some
 /// <summary>A bus that answers as it is told, also later.</summary>
 internal sealed class FakeBus(Func<Message, CancellationToken, ValueTask<PublishResult>> publish) : IMessageBus
 {
+    public string Description => "fake";
+
     public bool IsReady => true;
 
     public ValueTask<PublishResult> PublishAsync(
