@@ -166,9 +166,10 @@ internal sealed class RedisServer : IAsyncDisposable
     {
         if (process is not { HasExited: false } running)
             return;
-        Signal(signal);
         // A frozen process takes no TERM until it goes on.
-        Signal("CONT");
+        if (signal == "TERM")
+            Resume();
+        Signal(signal);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         try
         {
