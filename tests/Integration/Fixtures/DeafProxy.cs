@@ -6,7 +6,7 @@ namespace Aether.Tests.Integration.Fixtures;
 
 /// <summary>
 /// Stands between an instance and its Redis and can go deaf: its connections stay open and never bring anything again, as
-/// behind a firewall that has forgotten them.
+/// behind a firewall that has forgotten them. It counts what it brings.
 /// </summary>
 internal sealed class DeafProxy : IAsyncDisposable
 {
@@ -14,6 +14,7 @@ internal sealed class DeafProxy : IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentBag<Task> tasks = [];
     private readonly int target;
+    private long brought;
 
     private DeafProxy(int target) => this.target = target;
 
@@ -21,6 +22,9 @@ internal sealed class DeafProxy : IAsyncDisposable
 
     /// <summary>Whether connections bring nothing. Those of before stay deaf when it ends: TCP loses no bytes in between.</summary>
     public bool IsDeaf { get; set; }
+
+    /// <summary>How many bytes came from Redis.</summary>
+    public long Brought => Interlocked.Read(ref brought);
 
     public static DeafProxy Start(RedisServer server)
     {
@@ -53,20 +57,26 @@ internal sealed class DeafProxy : IAsyncDisposable
             await server.ConnectAsync(IPAddress.Loopback, target, stop.Token);
             using var end = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
             await Task.WhenAny(
-                CopyAsync(client, server, static () => false, end.Token),
-                CopyAsync(server, client, () => IsDeaf, end.Token));
+                CopyAsync(client, server, static _ => false, end.Token),
+                CopyAsync(server, client, Bring, end.Token));
             await end.CancelAsync();
         }
     }
 
-    private static async Task CopyAsync(TcpClient from, TcpClient to, Func<bool> swallow, CancellationToken cancellationToken)
+    private bool Bring(int bytes)
+    {
+        Interlocked.Add(ref brought, bytes);
+        return IsDeaf;
+    }
+
+    private static async Task CopyAsync(TcpClient from, TcpClient to, Func<int, bool> swallow, CancellationToken cancellationToken)
     {
         byte[] buffer = new byte[16_384];
         int read;
         bool deaf = false;
         while ((read = await from.GetStream().ReadAsync(buffer, cancellationToken)) > 0)
         {
-            deaf |= swallow();
+            deaf |= swallow(read);
             if (!deaf)
                 await to.GetStream().WriteAsync(buffer.AsMemory(0, read), cancellationToken);
         }
