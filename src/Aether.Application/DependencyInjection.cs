@@ -9,7 +9,10 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Aether.Application;
 
-/// <summary>Registers the application layer. Its ports, <see cref="IMessageBus"/> and <see cref="IPresenceStore"/>, come from an adapter.</summary>
+/// <summary>
+/// Registers the application layer. Its ports, <see cref="IMessageBus"/> and <see cref="IPresenceStore"/>, come from an
+/// adapter.
+/// </summary>
 public static class DependencyInjection
 {
     /// <summary>

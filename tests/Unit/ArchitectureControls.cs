@@ -19,19 +19,22 @@ namespace Aether.Tests.Unit.Breaking
 
     internal class OpenHandler : IRequestHandler<Command, Outcome>
     {
-        public Task<Outcome> Handle(Command request, CancellationToken cancellationToken) => Task.FromResult(Outcome.Done);
+        public Task<Outcome> Handle(Command request, CancellationToken cancellationToken) =>
+            Task.FromResult(Outcome.Done);
     }
 
     internal sealed class DerivedHandler : OpenHandler;
 
     internal sealed class HandlesAndIsSealed : IRequestHandler<Command, Outcome>
     {
-        public Task<Outcome> Handle(Command request, CancellationToken cancellationToken) => Task.FromResult(Outcome.Done);
+        public Task<Outcome> Handle(Command request, CancellationToken cancellationToken) =>
+            Task.FromResult(Outcome.Done);
     }
 
     internal sealed class SealedHandler : IRequestHandler<Command, Outcome>
     {
-        public Task<Outcome> Handle(Command request, CancellationToken cancellationToken) => Task.FromResult(Outcome.Done);
+        public Task<Outcome> Handle(Command request, CancellationToken cancellationToken) =>
+            Task.FromResult(Outcome.Done);
     }
 
     internal sealed class BuildsAKey

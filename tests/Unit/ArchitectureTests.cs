@@ -12,8 +12,8 @@ using Xunit;
 namespace Aether.Tests.Unit;
 
 /// <summary>
-/// Dependencies point inward. Each rule is also run over something that breaks it: a rule that looks at the wrong types, or
-/// at none, would pass for ever.
+/// Dependencies point inward. Each rule is also run over something that breaks it: a rule that looks at the wrong
+/// types, or at none, would pass for ever.
 /// </summary>
 public sealed class ArchitectureTests
 {
@@ -87,7 +87,8 @@ public sealed class ArchitectureTests
     public void Handlers_Fail_GivenOneThatIsOpenAndOneWithAnotherName()
     {
         var (_, failing) = BadHandlers(Tests);
-        Assert.Equal([typeof(Breaking.HandlesAndIsSealed).FullName, typeof(Breaking.OpenHandler).FullName], failing.Order());
+        Assert.Equal(
+            [typeof(Breaking.HandlesAndIsSealed).FullName, typeof(Breaking.OpenHandler).FullName], failing.Order());
     }
 
     [Fact]
@@ -134,10 +135,11 @@ public sealed class ArchitectureTests
     private sealed class IsHandler : ICustomRule
     {
         public bool MeetsRule(TypeDefinition type) => !type.IsAbstract
-            && type.Interfaces.Any(i => i.InterfaceType.GetElementType().FullName == typeof(IRequestHandler<,>).FullName);
+            && type.Interfaces.Any(implemented =>
+                implemented.InterfaceType.GetElementType().FullName == typeof(IRequestHandler<,>).FullName);
     }
 
-    /// <summary>Whether a type, or what the compiler made of its lambdas and awaits, makes a key or a channel of text.</summary>
+    /// <summary>Whether a type, or what became of its lambdas and awaits, makes a key or a channel of text.</summary>
     private sealed class BuildsRedisNames : ICustomRule
     {
         public bool MeetsRule(TypeDefinition type) =>

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 namespace Aether.Tests.Unit;
 
 /// <summary>
-/// Messages of client <c>c1</c> in group <c>g1</c>, kept as files so that tests over a live WebSocket can replay the same.
+/// Messages of client <c>c1</c> in group <c>g1</c>, kept as files so that tests over a live WebSocket can replay them.
 /// <c>invalid.json</c>: each is invalid for one reason, with the field and part of the rule that is told.
 /// <c>valid.json</c>: each with the canonical form that receivers get.
 /// </summary>

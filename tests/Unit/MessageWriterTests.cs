@@ -24,7 +24,10 @@ public sealed class MessageWriterTests
         Assert.Equal(
             """{"version":"3","msg_type":"cmd","target":"direct","from_id":"c1","to_id":"c2","""
             + """
-              "group_id":"g1","cmd":"go","msg":"now","payload":{"a":1},"sent_at":"2026-01-02T03:04:05Z","id":"m1","reply_to":"m0"}
+              "group_id":"g1","cmd":"go","msg":"now","payload":{"a":1},"sent_at":"2026-01-02T03:04:05Z",
+              """
+            + """
+              "id":"m1","reply_to":"m0"}
               """,
             Json(Some.Message with
             {
@@ -65,7 +68,8 @@ public sealed class MessageWriterTests
     [InlineData(Target.Broadcast, "broadcast")]
     [InlineData(Target.Echo, "echo")]
     public void Write_SpellsTheTarget_AsTheProtocolDoes(Target target, string name) =>
-        Assert.Contains($"\"target\":\"{name}\",", Json(Some.Message with { Target = target }), StringComparison.Ordinal);
+        Assert.Contains(
+            $"\"target\":\"{name}\",", Json(Some.Message with { Target = target }), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("", "")]
@@ -106,7 +110,8 @@ public sealed class MessageWriterTests
     [InlineData(9_999_999, "2026-01-02T03:04:05.9999999Z")]
     public void Write_HasTheTimeInUtc_WithoutZerosAtItsEnd(long ticks, string expected)
     {
-        using var document = JsonDocument.Parse(Json(Some.Message with { SentAt = Some.Message.SentAt.AddTicks(ticks) }));
+        var sentAt = Some.Message.SentAt.AddTicks(ticks);
+        using var document = JsonDocument.Parse(Json(Some.Message with { SentAt = sentAt }));
         Assert.Equal(expected, document.RootElement.GetProperty("sent_at").GetString());
     }
 

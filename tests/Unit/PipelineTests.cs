@@ -71,7 +71,8 @@ public sealed class PipelineTests : IDisposable
     [Fact]
     public async Task Send_NeverReachesTheStore_GivenAJoinWithoutAGroup()
     {
-        var outcome = await mediator.Send(new Join(default, Some.Client, Role.None), TestContext.Current.CancellationToken);
+        var outcome = await mediator.Send(
+            new Join(default, Some.Client, Role.None), TestContext.Current.CancellationToken);
 
         Assert.Equal("group_id", outcome.Rejection?.Field);
         Assert.Empty(presence.ReceivedCalls());
@@ -110,8 +111,8 @@ public sealed class PipelineTests : IDisposable
     {
         Type[] commands =
         [
-            .. typeof(ISendCommand).Assembly.GetTypes().Where(type => type is { IsAbstract: false, IsInterface: false }
-                && type.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IRequest<>))),
+            .. typeof(ISendCommand).Assembly.GetTypes()
+                .Where(type => type is { IsAbstract: false, IsInterface: false } && ResponseOf(type) is not null),
         ];
         Assert.Superset(
             new HashSet<Type>
@@ -122,8 +123,7 @@ public sealed class PipelineTests : IDisposable
             commands.ToHashSet());
         foreach (var command in commands)
         {
-            var response = command.GetInterfaces()
-                .Single(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IRequest<>)).GetGenericArguments()[0];
+            var response = ResponseOf(command)!;
             Assert.Single(provider.GetServices(typeof(IRequestHandler<,>).MakeGenericType(command, response)));
             Assert.NotEmpty(provider.GetServices(typeof(IValidator<>).MakeGenericType(command)));
             Assert.Single(provider.GetServices(typeof(IPipelineBehavior<,>).MakeGenericType(command, response)));
@@ -168,6 +168,10 @@ public sealed class PipelineTests : IDisposable
         Assert.IsType<ValidationBehavior<SendGroup, Outcome>>(
             Assert.Single(provider.GetServices<IPipelineBehavior<SendGroup, Outcome>>()));
     }
+
+    private static Type? ResponseOf(Type command) => command.GetInterfaces()
+        .SingleOrDefault(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IRequest<>))
+        ?.GetGenericArguments()[0];
 
     private ServiceProvider Provider(IServiceCollection services, IMessageBus? other = null) => services
         .AddAetherApplication()

@@ -36,7 +36,7 @@ public sealed class PresenceHandlerTests
     {
         Answer(cmd == "join" ? PresenceTransition.Came : PresenceTransition.Went, Worker);
         Message? published = null;
-        bus.PublishAsync(ChannelName.Group(Some.Group), Arg.Do<Message>(message => published = message), Arg.Any<CancellationToken>())
+        bus.PublishAsync(default, Arg.Do<Message>(message => published = message), Arg.Any<CancellationToken>())
             .ReturnsForAnyArgs(PublishResult.To(1));
 
         var outcome = await (cmd == "join" ? Join() : Leave());

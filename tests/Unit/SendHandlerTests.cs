@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Aether.Tests.Unit;
 
-/// <summary>Handlers alone, against substitutes of their ports: what a developer who adds a target writes first.</summary>
+/// <summary>Handlers alone, against substitutes of their ports: what whoever adds a target writes first.</summary>
 public sealed class SendHandlerTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -116,7 +116,12 @@ public sealed class SendHandlerTests
     {
         var presence = Substitute.For<IPresenceStore>();
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 7, 8, 9, 10, 11, TimeSpan.Zero));
-        var message = MessageTo(target) with { Type = MessageType.Heartbeat, Payload = "{\"n\":1}"u8.ToArray(), Id = "m1" };
+        var message = MessageTo(target) with
+        {
+            Type = MessageType.Heartbeat,
+            Payload = "{\"n\":1}"u8.ToArray(),
+            Id = "m1",
+        };
         var sender = Some.Sender();
 
         var outcome = await new HeartbeatHandler(presence, time).Handle(new Heartbeat(sender, message), Cancellation);

@@ -28,7 +28,10 @@ public sealed class SendValidatorTests
     public void Validate_IsInvalidMessage_GivenTheServersNameAsSender(string command) =>
         AssertBroken(
             ErrorCode.InvalidMessage, "from_id",
-            Validate(command, new(Some.Client, Some.Group, Access.Full), Some.Message with { FromId = VisionId.Server }));
+            Validate(
+                command,
+                new Sender(Some.Client, Some.Group, Access.Full),
+                Some.Message with { FromId = VisionId.Server }));
 
     [Theory]
     [MemberData(nameof(Commands))]

@@ -25,16 +25,16 @@ public sealed class ServerMessagesTests
 
     [Fact]
     public void Error_HasCodeAndText_GivenARejection() => AssertIs(
-        $$"""
-        "cmd":"error","msg":"no","payload":{"code":"forbidden","retryable":false,"field":"group_id"},"sent_at":"{{Now}}"}
-        """,
+        """
+        "cmd":"error","msg":"no","payload":{"code":"forbidden","retryable":false,"field":"group_id"},
+        """ + $"\"sent_at\":\"{Now}\"}}",
         messages.Error(Some.Client, Some.Group, new(ErrorCode.Forbidden, "no", "group_id"), id: null));
 
     [Fact]
     public void Error_SaysWhenToRetry_InWholeMillisecondsThatAreNotTooShort() => AssertIs(
         $$"""
         "cmd":"error","msg":"no","payload":{"code":"rate_limited","retryable":true,"retry_after_ms":2},
-        """.TrimEnd() + $"\"sent_at\":\"{Now}\",\"reply_to\":\"m1\"}}",
+        """ + $"\"sent_at\":\"{Now}\",\"reply_to\":\"m1\"}}",
         messages.Error(
             Some.Client, Some.Group,
             new(ErrorCode.RateLimited, "no", RetryAfter: TimeSpan.FromMilliseconds(1.5)), "m1"));

@@ -36,7 +36,8 @@ internal sealed class FakeBus(Func<Message, CancellationToken, ValueTask<Publish
     public bool IsReady => true;
 
     public ValueTask<PublishResult> PublishAsync(
-        ChannelName channel, Message message, CancellationToken cancellationToken) => publish(message, cancellationToken);
+        ChannelName channel, Message message, CancellationToken cancellationToken) =>
+        publish(message, cancellationToken);
 
     public Task<bool> SubscribeAsync(ChannelName channel, IMessageSink sink, CancellationToken cancellationToken) =>
         Task.FromResult(true);
@@ -58,7 +59,7 @@ internal static class Generated
         Gen.Frequency(
                 (4, Gen.Char[' ', '~'].Select(c => c.ToString())),
                 (2, Gen.Char['\0', '\u001f'].Select(c => c.ToString())),
-                (2, Gen.OneOf("\"", "\\", "/", "\u007f", "\u2028", "\ufeff", "\uffff", "😀", "{", "}", "\\u", "\\ud83d")),
+                (2, Gen.OneOf("\"", "\\", "/", "\u007f", "\u2028", "\ufeff", "\uffff", "😀", "{", "}", "\\ud83d")),
                 (1, Gen.Int[0x80, 0xd7ff].Select(char.ConvertFromUtf32)),
                 (1, Gen.Int[0xe000, 0x10ffff].Select(char.ConvertFromUtf32)))
             .Array[0, 40]
@@ -70,7 +71,7 @@ internal static class Generated
     private static readonly Gen<string> Blank = Gen.OneOf("", "", "", " ", "\n", "\t\r ");
 
     private static readonly Gen<string> Scalar = Gen.OneOf(
-        Gen.OneOf("null", "true", "false", "0", "-0", "-0.0", "1e400", "9007199254740993", "1.50", "1E+2", "\"\"", "[]", "{}"),
+        Gen.OneOf("null", "true", "false", "-0.0", "1e400", "9007199254740993", "1.50", "1E+2", "\"\"", "[]", "{}"),
         Gen.Long.Select(n => n.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         Text.Select(Quoted),
         Text.Select(Escaped));
@@ -99,7 +100,7 @@ internal static class Generated
         });
 
     private static Gen<string> Object(int depth) =>
-        Gen.Select(Text.Select(Escaped), Blank, Value(depth), (name, blank, value) => name + blank + ":" + blank + value)
+        Gen.Select(Text.Select(Escaped), Blank, Value(depth), (name, blank, value) => $"{name}{blank}:{blank}{value}")
             .Array[0, 4]
             .Select(Blank, (members, blank) => "{" + blank + string.Join("," + blank, members) + blank + "}");
 

@@ -38,9 +38,10 @@ public sealed class ValidationBehaviorTests
     [Fact]
     public async Task Handle_TellsTheFirstRule_GivenThatSeveralAreBroken()
     {
-        var outcome = await Handle(new Command(""), Outcome.Done, new NotEmpty(), new Short(), new Throws());
+        var outcome = await Handle(new Command(""), Outcome.Done, new Twice(), new Short(), new Throws());
 
         Assert.Equal(new Rejection(ErrorCode.InvalidMessage, "is required", "name"), outcome.Rejection);
+        Assert.Equal(0, calls);
     }
 
     [Fact]
@@ -83,6 +84,15 @@ public sealed class ValidationBehaviorTests
     {
         public Short() => RuleFor(command => command.Name).Length(1, 4).WithErrorCode(ErrorCode.Forbidden.Name)
             .OverridePropertyName("name").WithMessage("must be short");
+    }
+
+    private sealed class Twice : AbstractValidator<Command>
+    {
+        public Twice()
+        {
+            Include(new NotEmpty());
+            Include(new Short());
+        }
     }
 
     private sealed class NoCode : AbstractValidator<Command>

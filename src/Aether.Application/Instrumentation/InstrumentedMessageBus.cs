@@ -9,7 +9,8 @@ namespace Aether.Application.Instrumentation;
 /// Counts, times and traces what passes through a bus. Every call starts synchronously, as the bus itself does: a
 /// connection's messages keep their order. When nobody listens the bus is called straight.
 /// </summary>
-internal sealed class InstrumentedMessageBus(IMessageBus inner, RealtimeMetrics metrics, TimeProvider time) : IMessageBus
+internal sealed class InstrumentedMessageBus(IMessageBus inner, RealtimeMetrics metrics, TimeProvider time)
+    : IMessageBus
 {
     public string Description => inner.Description;
 

@@ -55,8 +55,12 @@ internal sealed class InstrumentedPresenceStore(IPresenceStore inner, RealtimeMe
     private async Task<PresenceChange> ChangeAsync<TCall>(
         string operation, TCall call, Func<TCall, Task<PresenceChange>> start)
     {
-        var change = await WatchAsync(operation, call, start, static change =>
-            change.Transition == PresenceTransition.Unavailable ? Outcomes.Unavailable : Outcomes.Ok).ConfigureAwait(false);
+        var change = await WatchAsync(
+            operation,
+            call,
+            start,
+            static change => change.Transition == PresenceTransition.Unavailable ? Outcomes.Unavailable : Outcomes.Ok)
+            .ConfigureAwait(false);
         metrics.PresenceChanged(change.Transition);
         return change;
     }

@@ -14,7 +14,7 @@ public static class RealtimeTracing
     /// <summary>Starts an activity, if anybody listens and samples it.</summary>
     internal static Activity? Start(string name, ActivityKind kind) => Source.StartActivity(name, kind);
 
-    /// <summary>Notes how it ended. An exception's own text may hold what must not leave the process, so it stays out.</summary>
+    /// <summary>Notes how it ended, without an exception's text: it may hold what must not leave the process.</summary>
     internal static void EndWith(this Activity? activity, string outcome)
     {
         if (activity is null)

@@ -7,8 +7,8 @@ using Aether.Domain;
 namespace Aether.Application.Wire;
 
 /// <summary>
-/// Reads one message from JSON: one pass over the bytes, no document, and a payload that stays a slice of them. It accepts
-/// exactly what section 2 of the protocol allows and knows field and rule of what it refuses.
+/// Reads one message from JSON: one pass over the bytes, no document, and a payload that stays a slice of them. It
+/// accepts exactly what section 2 of the protocol allows and knows field and rule of what it refuses.
 /// </summary>
 public static class MessageReader
 {
@@ -25,7 +25,7 @@ public static class MessageReader
     private const string NoLoneSurrogate = "must not contain a lone surrogate";
 
     /// <summary>Reads a message.</summary>
-    /// <param name="json">The bytes. The message's payload is a slice of them, so they must not be written to again.</param>
+    /// <param name="json">The bytes. The message's payload is a slice of them: never write to them again.</param>
     /// <param name="client">The client that is expected to have sent it; its id is then not built anew.</param>
     /// <param name="group">The group of a message that names none. Empty: it stays without.</param>
     /// <param name="message">The message, unless there is an error.</param>
@@ -38,8 +38,8 @@ public static class MessageReader
         out MessageError error)
     {
         message = null;
-        // The JSON reader takes broken UTF-8 inside strings; a frame's text was checked by the WebSocket, but what comes
-        // from a backplane was not.
+        // The JSON reader takes broken UTF-8 inside strings; a frame's text was checked by the WebSocket, but what
+        // comes from a backplane was not.
         if (!Utf8.IsValid(json.Span))
         {
             error = new("message", "must be UTF-8");

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 
 namespace Aether.Application.Wire;
@@ -41,7 +42,7 @@ internal static class Timestamp
     /// <returns>How many bytes were written.</returns>
     public static int Write(DateTime utc, Span<byte> destination)
     {
-        utc.TryFormat(destination, out int length, "yyyy-MM-ddTHH:mm:ss.fffffff", System.Globalization.CultureInfo.InvariantCulture);
+        utc.TryFormat(destination, out int length, "yyyy-MM-ddTHH:mm:ss.fffffff", CultureInfo.InvariantCulture);
         while (destination[length - 1] == (byte)'0')
             length--;
         if (destination[length - 1] == (byte)'.')
@@ -53,8 +54,9 @@ internal static class Timestamp
     private static bool TryReadIso(ref Utf8JsonReader reader, out DateTime utc)
     {
         // The library takes a point that no digit follows; no standard does.
-        int point = reader.ValueSpan.IndexOf((byte)'.');
-        bool sound = point < 0 || (point + 1 < reader.ValueSpan.Length && char.IsAsciiDigit((char)reader.ValueSpan[point + 1]));
+        var text = reader.ValueSpan;
+        int point = text.IndexOf((byte)'.');
+        bool sound = point < 0 || (point + 1 < text.Length && char.IsAsciiDigit((char)text[point + 1]));
         if (reader.TryGetDateTime(out utc) && sound)
         {
             switch (utc.Kind)
