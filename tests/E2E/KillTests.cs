@@ -33,6 +33,7 @@ public sealed class KillTests
         {
             var told = await watcher.ReceiveAsync();
             Assert.Equal("leave", told.Text("cmd"));
+            Assert.Equal("lost", told.Payload("reason").GetString());
             left.Add(told.Text("from_id"));
         }
         Assert.Equal(Guests - 1, left.Distinct().Count());

@@ -75,7 +75,7 @@ public sealed class OrderTests
         for (int i = 0; i < heard.Length; i++)
         {
             string text = await client.ReceiveTextAsync(TimeSpan.FromSeconds(60));
-            string from = Field(text, "\"from_id\":\"") == "s0" ? "s0" : "s1";
+            string from = Field(text, "\"from_id\":\"") is "s0" ? "s0" : "s1";
             heard[i] = (from, int.Parse(Field(text, "\"msg\":\""), CultureInfo.InvariantCulture));
             if (from == name)
                 room?.Release();
