@@ -24,6 +24,7 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     private readonly CancellationTokenSource disposing = new();
     private Task? connecting;
     private volatile Connected? connected;
+    private volatile Layout layout;
 
     public RedisConnection(string connectionString, TimeProvider time, ILogger<RedisConnection> logger)
     {
@@ -44,7 +45,7 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     /// Whether channels are sharded, as they are on a cluster of Redis 7 or newer; <see langword="null"/> until a first
     /// server has said so.
     /// </summary>
-    public bool? Sharded { get; private set; }
+    public bool? Sharded => layout == Layout.Unknown ? null : layout == Layout.Sharded;
 
     /// <summary>For commands that are not publishes or subscriptions.</summary>
     /// <exception cref="RedisConnectionException">There has been no connection yet.</exception>
@@ -109,8 +110,8 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
             // Not allowed to ask: believe what the client found out.
             cluster = server.ServerType == ServerType.Cluster;
         }
-        Sharded = cluster && server.Version.Major >= 7;
-        return Sharded.Value;
+        layout = cluster && server.Version.Major >= 7 ? Layout.Sharded : Layout.Plain;
+        return layout == Layout.Sharded;
     }
 
     public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
@@ -202,6 +203,13 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
             if (disturbs)
                 Disturbed?.Invoke(false);
         };
+    }
+
+    private enum Layout
+    {
+        Unknown,
+        Plain,
+        Sharded,
     }
 
     private sealed record Connected(

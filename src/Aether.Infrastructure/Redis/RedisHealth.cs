@@ -247,6 +247,12 @@ internal sealed class RedisHealth(
             // Before 6.2 or not allowed: an answer all the same.
             return default;
         }
+        catch (RedisCommandException)
+        {
+            // The connection string takes CLIENT away, so nothing was asked yet.
+            await server.PingAsync().ConfigureAwait(false);
+            return default;
+        }
     }
 
     private async Task EnsureProbeAsync()
