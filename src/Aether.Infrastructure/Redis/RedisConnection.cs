@@ -33,8 +33,8 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
-    /// The connection for subscriptions failed (<see langword="true"/>) or came back. A hint to look, never the truth: the
-    /// client tells this late, in the wrong order, or not at all.
+    /// The connection for subscriptions failed (<see langword="true"/>) or came back. A hint to look, never the truth:
+    /// the client tells this late, in the wrong order, or not at all.
     /// </summary>
     public event Action<bool>? Disturbed;
 
@@ -51,7 +51,9 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     /// <exception cref="RedisConnectionException">There has been no connection yet.</exception>
     public IDatabase Commands => connected?.Database ?? throw NotYet();
 
-    /// <summary>The connection behind <see cref="Commands"/>; <see langword="null"/> before the first attempt.</summary>
+    /// <summary>
+    /// The connection behind <see cref="Commands"/>; <see langword="null"/> before the first attempt.
+    /// </summary>
     public IConnectionMultiplexer? CommandConnection => connected?.Commands;
 
     /// <summary>For publishing; <see langword="null"/> before the first attempt to connect.</summary>
@@ -153,7 +155,11 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
                 Watch(commands, "commands", disturbs: false);
                 Watch(subscriptions, "subscriptions", disturbs: true);
                 connected = new Connected(
-                    commands, commands.GetDatabase(), commands.GetSubscriber(), subscriptions, subscriptions.GetSubscriber());
+                    commands,
+                    commands.GetDatabase(),
+                    commands.GetSubscriber(),
+                    subscriptions,
+                    subscriptions.GetSubscriber());
                 return;
             }
             catch (Exception e)
