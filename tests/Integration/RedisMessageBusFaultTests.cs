@@ -125,7 +125,9 @@ public sealed class RedisMessageBusFaultTests
         var inHang = SayAsync(one, "late");
         var subscribing = two.Bus.SubscribeAsync(ChannelName.Broadcast, sink, Token);
         await Eventually.True(() => !one.Bus.IsReady && !two.Bus.IsReady, TimeSpan.FromSeconds(3));
+        long asked = Stopwatch.GetTimestamp();
         Assert.Equal(PublishResult.Unavailable, await SayAsync(one, "later"));
+        Assert.True(Stopwatch.GetElapsedTime(asked) < TimeSpan.FromMilliseconds(500), "it was not refused at once");
         Assert.Equal(PublishResult.Unavailable, await inHang);
         Assert.False(await subscribing);
         redis.Resume();
