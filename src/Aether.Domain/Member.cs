@@ -22,7 +22,7 @@ public enum Role
 /// <param name="State">What it says of itself: a JSON object in UTF-8, <c>{}</c> until it says something.</param>
 /// <param name="Connections">How many connections it has in the group, on all instances.</param>
 /// <param name="JoinedAt">When its first connection came, by the store's clock, UTC.</param>
-/// <param name="LastSeen">When it last connected or sent a heartbeat, by the store's clock, UTC; up to 10 s late.</param>
+/// <param name="LastSeen">When it last connected or sent a heartbeat, by the same clock, UTC; up to 10 s late.</param>
 public sealed record Member(
     VisionId ClientId,
     Role Role,

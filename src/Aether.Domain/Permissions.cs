@@ -19,7 +19,7 @@ public enum Permissions
     Admin = 4,
 }
 
-/// <summary>What a credential grants: permissions, and the groups that they and the connection are limited to.</summary>
+/// <summary>What a credential grants: permissions, and the groups that they and it are limited to.</summary>
 public sealed class Access
 {
     private readonly FrozenSet<VisionId>? groups;

@@ -1,3 +1,4 @@
+using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Infrastructure.InMemory;
 using Aether.Infrastructure.Redis;
@@ -5,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Aether.Infrastructure;
 
@@ -27,7 +29,9 @@ public static class DependencyInjection
     }
 
     private static IServiceCollection AddInMemoryBus(this IServiceCollection services) =>
-        services.AddSingleton<IMessageBus, InMemoryMessageBus>();
+        services
+            .AddSingleton<IMessageBus, InMemoryMessageBus>()
+            .AddSingleton<IPresenceStore, InMemoryPresenceStore>();
 
     private static IServiceCollection AddRedisBus(this IServiceCollection services, string connectionString)
     {
@@ -41,6 +45,15 @@ public static class DependencyInjection
         services.AddSingleton<RedisSubscriptions>();
         services.AddSingleton<RedisHealth>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<RedisHealth>());
-        return services.AddSingleton<IMessageBus, RedisMessageBus>();
+        services.AddSingleton<IMessageBus, RedisMessageBus>();
+        services.AddSingleton(provider => new RedisPresenceStore(
+            provider.GetRequiredService<RedisConnection>().ConnectCommands(),
+            provider.GetRequiredService<RedisNames>(),
+            provider.GetRequiredService<IOptions<RealtimeOptions>>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<RedisPresenceStore>>(),
+            provider.GetService<IPresenceWatcher>()));
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<RedisPresenceStore>());
+        return services.AddSingleton<IPresenceStore>(provider => provider.GetRequiredService<RedisPresenceStore>());
     }
 }

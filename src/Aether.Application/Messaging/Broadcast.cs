@@ -28,7 +28,8 @@ public sealed class BroadcastHandler(IMessageBus bus) : IRequestHandler<Broadcas
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Broadcast request, CancellationToken cancellationToken)
     {
-        var result = await bus.PublishAsync(ChannelName.Broadcast, request.Message, cancellationToken).ConfigureAwait(false);
+        var result = await bus.PublishAsync(ChannelName.Broadcast, request.Message, cancellationToken)
+            .ConfigureAwait(false);
         return result.ToOutcome();
     }
 }

@@ -4,7 +4,7 @@ using MediatR;
 
 namespace Aether.Application.Messaging;
 
-/// <summary>A client says that it is alive; with target echo it hears the same from the server, and can time it.</summary>
+/// <summary>A client says that it is alive; with target echo it hears the same back, and can time it.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message.</param>
 public sealed record Heartbeat(Sender Sender, Message Message) : ISendCommand;

@@ -1,3 +1,4 @@
+using Aether.Application.Presence;
 using Aether.Domain;
 using MediatR;
 
@@ -10,6 +11,8 @@ public static class MessageCommands
     public static IRequest<Outcome> From(Sender sender, Message message) => message switch
     {
         { Type: MessageType.Heartbeat } => new Heartbeat(sender, message),
+        { Type: MessageType.Presence, Target: Target.Group } => new UpdateState(sender, message),
+        { Type: MessageType.Presence } => new GetRoster(sender, message),
         { Target: Target.Group } => new SendGroup(sender, message),
         { Target: Target.Direct } => new SendDirect(sender, message),
         { Target: Target.Broadcast } => new Broadcast(sender, message),

@@ -29,7 +29,8 @@ public sealed class SendDirectHandler(IMessageBus bus) : IRequestHandler<SendDir
     public async Task<Outcome> Handle(SendDirect request, CancellationToken cancellationToken)
     {
         var message = request.Message;
-        var result = await bus.PublishAsync(ChannelName.Client(message.ToId), message, cancellationToken).ConfigureAwait(false);
+        var result = await bus.PublishAsync(ChannelName.Client(message.ToId), message, cancellationToken)
+            .ConfigureAwait(false);
         return result is { Accepted: true, Instances: 0 }
             ? Outcome.Rejected(Rejection.RecipientOffline)
             : result.ToOutcome();

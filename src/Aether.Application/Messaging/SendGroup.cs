@@ -19,7 +19,8 @@ public sealed class SendGroupHandler(IMessageBus bus) : IRequestHandler<SendGrou
     public async Task<Outcome> Handle(SendGroup request, CancellationToken cancellationToken)
     {
         var message = request.Message;
-        var result = await bus.PublishAsync(ChannelName.Group(message.GroupId), message, cancellationToken).ConfigureAwait(false);
+        var result = await bus.PublishAsync(ChannelName.Group(message.GroupId), message, cancellationToken)
+            .ConfigureAwait(false);
         return result.ToOutcome();
     }
 }

@@ -5,8 +5,8 @@ using MediatR;
 namespace Aether.Application.Pipeline;
 
 /// <summary>
-/// Lets a command through only if its validators do; otherwise the command is answered with the first rule it breaks. It
-/// validates synchronously: a connection's commands reach the bus in the order in which their frames came.
+/// Lets a command through only if its validators do; otherwise the command is answered with the first rule it breaks.
+/// It validates synchronously: a connection's commands reach the bus in the order in which their frames came.
 /// </summary>
 /// <typeparam name="TRequest">The command.</typeparam>
 /// <typeparam name="TResponse">Its result.</typeparam>

@@ -8,6 +8,9 @@ namespace Aether.Application.Ports;
 /// </summary>
 public interface IMessageBus
 {
+    /// <summary>What carries the messages, in a word or two for the line at start. No address, no credential.</summary>
+    string Description { get; }
+
     /// <summary>
     /// Whether what is published now arrives, and whether every subscription made is known to be live. Connected
     /// alone is not enough.

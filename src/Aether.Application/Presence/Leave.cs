@@ -31,7 +31,8 @@ public sealed class LeaveHandler(IPresenceStore presence, IMessageBus bus, Serve
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Leave request, CancellationToken cancellationToken)
     {
-        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, cancellationToken).ConfigureAwait(false);
+        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, cancellationToken)
+            .ConfigureAwait(false);
         if (change is not { Transition: PresenceTransition.Went, Member: { } member })
             return Outcome.Done;
         var left = messages.PresenceEvent(request.GroupId, member, "leave");

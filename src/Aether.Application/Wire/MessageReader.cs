@@ -7,8 +7,8 @@ using Aether.Domain;
 namespace Aether.Application.Wire;
 
 /// <summary>
-/// Reads one message from JSON: one pass over the bytes, no document, and a payload that stays a slice of them. It accepts
-/// exactly what section 2 of the protocol allows and knows field and rule of what it refuses.
+/// Reads one message from JSON: one pass over the bytes, no document, and a payload that stays a slice of them. It
+/// accepts exactly what section 2 of the protocol allows and knows field and rule of what it refuses.
 /// </summary>
 public static class MessageReader
 {
@@ -25,7 +25,7 @@ public static class MessageReader
     private const string NoLoneSurrogate = "must not contain a lone surrogate";
 
     /// <summary>Reads a message.</summary>
-    /// <param name="json">The bytes. The message's payload is a slice of them, so they must not be written to again.</param>
+    /// <param name="json">The bytes. The message's payload is a slice of them: never write to them again.</param>
     /// <param name="client">The client that is expected to have sent it; its id is then not built anew.</param>
     /// <param name="group">The group of a message that names none. Empty: it stays without.</param>
     /// <param name="message">The message, unless there is an error.</param>
@@ -38,15 +38,17 @@ public static class MessageReader
         out MessageError error)
     {
         message = null;
-        // The JSON reader takes broken UTF-8 inside strings; a frame's text was checked by the WebSocket, but what comes
-        // from a backplane was not.
+        // The JSON reader takes broken UTF-8 inside strings; a frame's text was checked by the WebSocket, but what
+        // comes from a backplane was not.
         if (!Utf8.IsValid(json.Span))
         {
             error = new("message", "must be UTF-8");
             return false;
         }
         var fields = new Fields(json, client);
-        var reader = new Utf8JsonReader(json.Span, new JsonReaderOptions { MaxDepth = MaxDepth });
+        // One level more than is allowed, so that the reader here sees the 65th level and can name it; a document that
+        // only breaks off at the 64th is refused for that.
+        var reader = new Utf8JsonReader(json.Span, new JsonReaderOptions { MaxDepth = MaxDepth + 1 });
         try
         {
             if (!fields.Read(ref reader) || !fields.Check())
@@ -57,10 +59,7 @@ public static class MessageReader
         }
         catch (JsonException)
         {
-            // Refused before the brace that would open the 65th level: an open array still counts as the level it is in.
-            error = new("message", reader.CurrentDepth >= MaxDepth - 1
-                ? "must not nest deeper than 64"
-                : "must be exactly one JSON object");
+            error = new("message", "must be exactly one JSON object", fields.Id);
             return false;
         }
         message = fields.ToMessage(group);
@@ -222,9 +221,12 @@ public static class MessageReader
                 if (VisionId.TryParse(reader.ValueSpan, out fromId))
                     return true;
             }
-            else if (reader.TokenType == JsonTokenType.String && VisionId.TryParse(reader.GetString(), out fromId))
+            else if (reader.TokenType == JsonTokenType.String)
             {
-                return true;
+                if (reader.ValueTextEquals("aether"u8))
+                    return Set(out fromId, VisionId.Server);
+                if (VisionId.TryParse(reader.GetString(), out fromId))
+                    return true;
             }
             return Fail("from_id", VisionId.Rule);
         }
@@ -295,6 +297,8 @@ public static class MessageReader
                 if (!IsSound(ref reader))
                     return Fail(field, NoLoneSurrogate);
                 bool opens = reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray;
+                if (opens && reader.CurrentDepth >= MaxDepth)
+                    return Fail("message", "must not nest deeper than 64");
                 if (reader.CurrentDepth == depth && !opens)
                     return true;
                 reader.Read();

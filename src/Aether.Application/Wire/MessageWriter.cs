@@ -10,8 +10,8 @@ namespace Aether.Application.Wire;
 /// </summary>
 public static class MessageWriter
 {
-    // Names, quotes, commas, ids and time of one message; what is of any length comes on top.
-    private const int FixedBytes = 640;
+    // Names, quotes, commas, Vision IDs and time of one message (385 at most); what is of any length comes on top.
+    private const int FixedBytes = 400;
 
     private static readonly SearchValues<byte> Escaped = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Select(i => (byte)i), (byte)'"', (byte)'\\']);
@@ -25,8 +25,9 @@ public static class MessageWriter
     /// <summary>Writes a message into memory that belongs to this thread, and is good until its next call.</summary>
     internal static ReadOnlySpan<byte> WriteToScratch(Message message)
     {
-        // One byte of UTF-8 becomes at most six (\u001f), one char at most three bytes of UTF-8.
-        int bound = FixedBytes + message.Payload.Length + (18 * ((message.Cmd?.Length ?? 0) + (message.Msg?.Length ?? 0)));
+        // A char becomes at most six bytes: \u001f. What is not escaped has at most three.
+        int chars = Length(message.Cmd) + Length(message.Msg) + Length(message.Id) + Length(message.ReplyTo);
+        int bound = FixedBytes + message.Payload.Length + (6 * chars);
         if (scratch is null || scratch.Length < bound)
             scratch = new byte[Math.Max(4096, bound)];
         var writer = new Cursor(scratch);
@@ -66,6 +67,8 @@ public static class MessageWriter
             scratch = null;
         return written;
     }
+
+    private static int Length(string? text) => text?.Length ?? 0;
 
     private static ReadOnlySpan<byte> NameOf(MessageType type) => type switch
     {

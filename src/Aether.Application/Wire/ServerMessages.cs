@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Aether.Application.Delivery;
 using Aether.Domain;
 
 namespace Aether.Application.Wire;
@@ -39,6 +40,14 @@ public sealed class ServerMessages(TimeProvider time)
     /// <summary>Messages may have been missed since then (UTC).</summary>
     public Message Gap(VisionId client, VisionId group, DateTime since) =>
         ToClient(client, group, "gap", Json(w => w.WriteString("since"u8, since)));
+
+    /// <summary>Tells the instances which connections of a client have to go.</summary>
+    public Message Disconnect(VisionId client, VisionId group, string? supersededBy) =>
+        ToClient(client, group, DisconnectOrder.Cmd, Json(w =>
+        {
+            if (supersededBy is not null)
+                w.WriteString("superseded_by"u8, supersededBy);
+        }));
 
     /// <summary>The first frame of the full profile.</summary>
     public Message Welcome(VisionId client, VisionId group, in Welcome welcome)
@@ -86,6 +95,34 @@ public sealed class ServerMessages(TimeProvider time)
                 w.WriteString("reason"u8, reason);
         }),
         SentAt = Now,
+    };
+
+    /// <summary>A page of a group's members, as the answer to the message that asked for it.</summary>
+    public Message Roster(Message question, IReadOnlyList<Member> members, int total) => new()
+    {
+        Type = MessageType.Presence,
+        Target = Target.Echo,
+        FromId = VisionId.Server,
+        ToId = question.FromId,
+        GroupId = question.GroupId,
+        Cmd = "roster",
+        Payload = Json(w =>
+        {
+            w.WriteStartArray("members"u8);
+            foreach (var member in members)
+            {
+                w.WriteStartObject();
+                w.WriteString("client_id"u8, member.ClientId.Value);
+                WriteMember(w, member);
+                w.WriteString("joined_at"u8, member.JoinedAt);
+                w.WriteString("last_seen"u8, member.LastSeen);
+                w.WriteEndObject();
+            }
+            w.WriteEndArray();
+            w.WriteNumber("total"u8, total);
+        }),
+        SentAt = Now,
+        ReplyTo = question.Id,
     };
 
     private DateTime Now => time.GetUtcNow().UtcDateTime;

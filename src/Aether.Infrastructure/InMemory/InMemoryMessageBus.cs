@@ -12,6 +12,8 @@ internal sealed class InMemoryMessageBus : IMessageBus
 {
     private readonly ConcurrentDictionary<ChannelName, IMessageSink> sinks = new();
 
+    public string Description => "memory, this process alone";
+
     public bool IsReady => true;
 
     public ValueTask<PublishResult> PublishAsync(

@@ -95,6 +95,15 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
             return connecting ??= Task.Run(ConnectUntilDisposedAsync);
     }
 
+    /// <summary>
+    /// The connection for commands, after its first attempt: at most the connect timeout later, whether Redis is up or not.
+    /// </summary>
+    public IConnectionMultiplexer ConnectCommands()
+    {
+        ConnectAsync().GetAwaiter().GetResult();
+        return CommandConnection!;
+    }
+
     /// <summary>Asks a server whether channels are sharded, unless that is known.</summary>
     public async Task<bool> DetectShardingAsync()
     {

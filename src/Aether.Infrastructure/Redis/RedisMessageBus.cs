@@ -18,6 +18,8 @@ internal sealed class RedisMessageBus(
 {
     private readonly LogThrottle failureLog = new(time);
 
+    public string Description => connection.Sharded == true ? "Redis Cluster" : "Redis";
+
     public bool IsReady => health.IsReady;
 
     public ValueTask<PublishResult> PublishAsync(

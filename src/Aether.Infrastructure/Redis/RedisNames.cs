@@ -19,10 +19,14 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
     /// <summary>Set: the client ids that are present in a group.</summary>
     public RedisKey Members(VisionId group) => root + "members:{" + group.Value + "}";
 
-    /// <summary>Hash: client id → who holds it, its role, its state and its times.</summary>
+    /// <summary>
+    /// Hash: client id → connections on all instances, role, its time, joined, the state's time; beside it
+    /// <c>id:seen</c> → last sign of life, and <c>id:state</c> → what the client says of itself. Times are ms by Redis's
+    /// clock. An id holds no colon, so the fields cannot meet.
+    /// </summary>
     public RedisKey Holders(VisionId group) => root + "holders:{" + group.Value + "}";
 
-    /// <summary>Set: the client ids that one instance incarnation holds in a group.</summary>
+    /// <summary>Hash: client id → how many of its connections in a group one instance incarnation holds.</summary>
     public RedisKey Held(VisionId group, string incarnation) => root + "held:{" + group.Value + "}:" + incarnation;
 
     /// <summary>Set: the groups that one instance incarnation holds members in.</summary>

@@ -1,0 +1,124 @@
+using System.Security.Cryptography;
+using System.Text;
+using Aether.Application;
+using Aether.Domain;
+using Microsoft.Extensions.Options;
+
+namespace Aether.Api.Access;
+
+/// <summary>Who a credential belongs to, and what it grants.</summary>
+/// <param name="Name">The name of the API key; empty when none was asked for.</param>
+/// <param name="Access">What it grants.</param>
+internal sealed record Grant(string Name, Domain.Access Access);
+
+/// <summary>
+/// Finds the API key that a request shows. Keys are kept and compared as hashes, every one of them each time, so that the
+/// time it takes says nothing about them.
+/// </summary>
+internal sealed class ApiKeys : IDisposable
+{
+    /// <summary>The header of programs.</summary>
+    public const string HeaderName = "X-Aether-API-Key";
+
+    /// <summary>The subprotocol entry of browsers, which cannot set headers; base64url of the key follows.</summary>
+    public const string ProtocolPrefix = "aether.auth.";
+
+    private readonly IDisposable? subscription;
+    private volatile Table table;
+
+    public ApiKeys(IOptionsMonitor<RealtimeOptions> options)
+    {
+        table = new Table(options.CurrentValue);
+        subscription = options.OnChange(changed =>
+        {
+            table = new Table(changed);
+            Changed?.Invoke();
+        });
+    }
+
+    /// <summary>Raised when the keys were changed while the instance runs.</summary>
+    public event Action? Changed;
+
+    /// <summary>Whether a credential is asked for.</summary>
+    public bool Required => table.Keys.Length > 0;
+
+    /// <summary>What a request may do; <see langword="null"/>: nothing, its credential is missing, wrong or given twice.</summary>
+    public Grant? Find(HttpRequest request)
+    {
+        var keys = table;
+        if (keys.Keys.Length == 0)
+            return keys.Anonymous;
+        return TryReadCredential(request, out byte[] key) ? keys.Find(key) : null;
+    }
+
+    /// <summary>Whether a key that was good once still is, for this group.</summary>
+    public bool StillGrants(string name, VisionId group)
+    {
+        var keys = table;
+        return keys.Keys.Length == 0
+            ? name.Length == 0
+            : keys.Keys.Any(key => key.Grant.Name == name && key.Grant.Access.Covers(group));
+    }
+
+    public void Dispose() => subscription?.Dispose();
+
+    private static bool TryReadCredential(HttpRequest request, out byte[] key)
+    {
+        key = [];
+        int found = 0;
+        foreach (string? value in request.Headers[HeaderName])
+        {
+            key = Encoding.UTF8.GetBytes(value ?? "");
+            found++;
+        }
+        foreach (string protocol in Subprotocols.Of(request))
+        {
+            if (!protocol.StartsWith(ProtocolPrefix, StringComparison.Ordinal))
+                continue;
+            found++;
+            if (!TryDecode(protocol.AsSpan(ProtocolPrefix.Length), out key))
+                return false;
+        }
+        return found == 1 && key.Length > 0;
+    }
+
+    private static bool TryDecode(ReadOnlySpan<char> base64Url, out byte[] key)
+    {
+        key = [];
+        if (!System.Buffers.Text.Base64Url.IsValid(base64Url))
+            return false;
+        key = System.Buffers.Text.Base64Url.DecodeFromChars(base64Url);
+        return true;
+    }
+
+    private sealed record Key(byte[] Hash, Grant Grant);
+
+    private sealed class Table(RealtimeOptions options)
+    {
+        public Key[] Keys { get; } = [.. options.ApiKeys.Select(ToKey)];
+
+        public Grant Anonymous { get; } =
+            new("", new Domain.Access(PermissionNames.Parse(options.AnonymousPermissions ?? ["broadcast"])));
+
+        public Grant? Find(byte[] key)
+        {
+            Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+            SHA256.HashData(key, hash);
+            Grant? found = null;
+            foreach (var candidate in Keys)
+            {
+                if (CryptographicOperations.FixedTimeEquals(hash, candidate.Hash))
+                    found = candidate.Grant;
+            }
+            return found;
+        }
+
+        private static Key ToKey(ApiKeyOptions key)
+        {
+            bool everywhere = key.Groups.Count == 0 || key.Groups.Contains("*");
+            var access = new Domain.Access(
+                PermissionNames.Parse(key.Permissions), everywhere ? null : key.Groups.Select(VisionId.Parse));
+            return new Key(SHA256.HashData(Encoding.UTF8.GetBytes(key.Key)), new Grant(key.Name, access));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using System.Text.Json;
+using Aether.Api.WebSockets;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Serves the real-time layer.</summary>
+public static class AetherRealtimeEndpoints
+{
+    /// <summary>
+    /// Maps the WebSocket endpoint below <c>/v3</c> and the health endpoints below <c>/health</c>. It brings its own WebSocket
+    /// middleware; the host needs none.
+    /// </summary>
+    public static IEndpointRouteBuilder MapAetherRealtime(this IEndpointRouteBuilder endpoints)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        var realtime = endpoints.ServiceProvider.GetRequiredService<RealtimeEndpoint>();
+
+        var pipeline = endpoints.CreateApplicationBuilder();
+        pipeline.Use(UpgradeCapture.InvokeAsync);
+        pipeline.UseWebSockets();
+        pipeline.Run(realtime.HandleAsync);
+        // CONNECT is how HTTP/2 upgrades.
+        endpoints.MapMethods(RealtimeEndpoint.Route, [HttpMethods.Get, HttpMethods.Connect], pipeline.Build())
+            .WithDisplayName("Aether Realtime");
+        endpoints.MapMethods("/v3/ws/{**path}", [HttpMethods.Get, HttpMethods.Connect], RealtimeEndpoint.RefusePathAsync)
+            .WithDisplayName("Aether Realtime, any other path");
+
+        endpoints.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
+        endpoints.MapHealthChecks("/health/ready", new HealthCheckOptions
+        {
+            Predicate = check => check.Tags.Contains(AetherRealtimeServices.ReadyTag),
+            ResponseWriter = WriteAsync,
+        });
+        return endpoints;
+    }
+
+    private static Task WriteAsync(HttpContext context, HealthReport report)
+    {
+        context.Response.ContentType = "application/json";
+        string? reason = report.Entries.Values.Select(entry => entry.Description).FirstOrDefault(text => text is not null);
+        return context.Response.WriteAsync(JsonSerializer.Serialize(
+            new { status = report.Status == HealthStatus.Healthy ? "ok" : "unavailable", reason }));
+    }
+}

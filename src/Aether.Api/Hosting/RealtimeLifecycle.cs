@@ -1,0 +1,97 @@
+using Aether.Api.Access;
+using Aether.Api.WebSockets;
+using Aether.Application;
+using Aether.Application.Ports;
+using Aether.Domain;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Options;
+
+namespace Aether.Api.Hosting;
+
+/// <summary>
+/// What happens at start and at the end. At start one line says what runs. At the end the connections are told to come back
+/// elsewhere, before the server stops to listen: it sends no close frame by itself, and would cut them off.
+/// </summary>
+internal sealed class RealtimeLifecycle(
+    ConnectionRegistry registry,
+    ApiKeys apiKeys,
+    IMessageBus bus,
+    IServer server,
+    IOptions<RealtimeOptions> options,
+    TimeProvider time,
+    ILogger<RealtimeLifecycle> logger) : IHostedLifecycleService
+{
+    /// <summary>The slowest that a drain goes: few connections are not kept waiting for a long drain.</summary>
+    private const double MinPerSecond = 100;
+
+    /// <summary>What part of the drain is for telling; the rest is for the clients' answers.</summary>
+    private const double TellingPart = 0.8;
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        apiKeys.Changed += CloseRevoked;
+        return Task.CompletedTask;
+    }
+
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses;
+        logger.Started(
+            addresses is { Count: > 0 } ? string.Join(", ", addresses) : "its host's server",
+            bus.Description,
+            apiKeys.Required ? $"API keys ({options.Value.ApiKeys.Count})" : "none asked, anybody may connect");
+        return Task.CompletedTask;
+    }
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        var connections = registry.BeginDrain();
+        double telling = Math.Min(options.Value.Drain.Value.TotalSeconds * TellingPart, connections.Count / MinPerSecond);
+        if (connections.Count > 0)
+            logger.Draining(connections.Count, telling);
+        using var deadline = new CancellationTokenSource(options.Value.Drain.Value, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        try
+        {
+            await TellAsync(connections, telling, stop.Token).ConfigureAwait(false);
+            await registry.WhenEmpty().WaitAsync(stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Time is up: whoever has not been told is told now, and the server ends what is left.
+            foreach (var connection in connections)
+                connection.Close(CloseReason.Restarting);
+            logger.Drained(registry.Count);
+        }
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        apiKeys.Changed -= CloseRevoked;
+        return Task.CompletedTask;
+    }
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task TellAsync(IReadOnlyList<ClientConnection> connections, double seconds, CancellationToken stop)
+    {
+        const int StepsPerSecond = 20;
+        int steps = Math.Max(1, (int)(seconds * StepsPerSecond));
+        for (int step = 0, told = 0; step < steps; step++)
+        {
+            for (int until = (int)((long)connections.Count * (step + 1) / steps); told < until; told++)
+                connections[told].Close(CloseReason.Restarting);
+            if (told < connections.Count)
+                await Task.Delay(TimeSpan.FromSeconds(1.0 / StepsPerSecond), time, stop).ConfigureAwait(false);
+        }
+    }
+
+    private void CloseRevoked()
+    {
+        foreach (var connection in registry.Where(c => !apiKeys.StillGrants(c.Credential, c.GroupId)))
+            connection.Close(CloseReason.CredentialRevoked);
+    }
+}

@@ -1,0 +1,21 @@
+namespace Aether.Api.WebSockets;
+
+/// <summary>One timer for all connections of the instance, where the library would have one for each.</summary>
+internal sealed class ConnectionClock(ConnectionRegistry registry, Clock clock, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Period, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+                registry.Check(clock.NowMs);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopping is how this ends.
+        }
+    }
+}

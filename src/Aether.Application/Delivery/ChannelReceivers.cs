@@ -1,0 +1,78 @@
+using Aether.Domain;
+
+namespace Aether.Application.Delivery;
+
+/// <summary>Does something with the connections of one loop.</summary>
+internal delegate void ConnectionsAction(ReadOnlySpan<Connection> connections);
+
+/// <summary>One channel that this instance hears, and the connections, by loop, that it hears it for.</summary>
+internal sealed class ChannelReceivers
+{
+    private readonly Receivers?[] byLoop;
+    private readonly Lock order = new();
+
+    public ChannelReceivers(ChannelName name, int loops)
+    {
+        Name = name;
+        byLoop = new Receivers?[loops];
+    }
+
+    public ChannelName Name { get; }
+
+    /// <summary>How many connections want it. Guarded by this object's lock, as are the next two.</summary>
+    public int Wanted { get; set; }
+
+    /// <summary>Whether the bus is subscribed.</summary>
+    public bool Subscribed { get; set; }
+
+    /// <summary>The work of bringing the subscription in line with what is wanted, while it goes on.</summary>
+    public Task<bool>? Settling { get; set; }
+
+    /// <summary>Whether it was taken out of the hub; whoever still holds it has to look for a new one.</summary>
+    public bool Retired { get; set; }
+
+    /// <summary>The receivers of one loop; only for that loop.</summary>
+    public Receivers Of(DeliveryLoop loop) => byLoop[loop.Index] ??= new Receivers(Name.Kind);
+
+    /// <summary>
+    /// Hands a frame to every loop in one step: two frames of the channel never reach two loops in different orders.
+    /// </summary>
+    public bool TryPut(DeliveryLoops loops, Frame frame)
+    {
+        bool all = true;
+        lock (order)
+        {
+            foreach (var loop in loops.All)
+                all &= loop.TryPut(this, frame);
+        }
+        return all;
+    }
+
+    /// <summary>Runs something on the connections of every loop, in one step for all of them.</summary>
+    public void Run(DeliveryLoops loops, ConnectionsAction action)
+    {
+        lock (order)
+        {
+            foreach (var loop in loops.All)
+                loop.Run(() => action(Of(loop).All));
+        }
+    }
+
+    /// <summary>As <see cref="TryPut"/>, but completes when every loop had room.</summary>
+    public ValueTask PutAsync(DeliveryLoops loops, Frame frame)
+    {
+        lock (order)
+        {
+            if (loops.All.Count == 1)
+                return loops.All[0].PutAsync(this, frame);
+            var puts = new List<Task>(loops.All.Count);
+            foreach (var loop in loops.All)
+            {
+                var put = loop.PutAsync(this, frame);
+                if (!put.IsCompletedSuccessfully)
+                    puts.Add(put.AsTask());
+            }
+            return puts.Count == 0 ? default : new ValueTask(Task.WhenAll(puts));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+namespace Aether.Application.Delivery;
+
+/// <summary>The loops of this instance. Connections are dealt out among them in turn.</summary>
+public sealed class DeliveryLoops
+{
+    /// <summary>
+    /// How many frames may wait for a loop: a second's worth at a rate that two cores can still deliver. Beyond it a
+    /// publisher in memory waits, and what comes from a backplane is dropped and told as a gap.
+    /// </summary>
+    private const int Capacity = 8_192;
+
+    private readonly DeliveryLoop[] loops;
+    private uint next;
+
+    /// <summary>Creates the loops.</summary>
+    /// <param name="count">How many. 0: one for every two cores.</param>
+    /// <param name="capacity">How many frames may wait for each.</param>
+    public DeliveryLoops(int count = 0, int capacity = Capacity)
+    {
+        if (count == 0)
+            count = Math.Max(1, Environment.ProcessorCount / 2);
+        loops = [.. Enumerable.Range(0, count).Select(index => new DeliveryLoop(index, capacity))];
+    }
+
+    /// <summary>All of them.</summary>
+    internal IReadOnlyList<DeliveryLoop> All => loops;
+
+    /// <summary>The loop for the next connection.</summary>
+    public DeliveryLoop Next() => loops[Interlocked.Increment(ref next) % (uint)loops.Length];
+}

@@ -1,0 +1,89 @@
+using System.Buffers.Binary;
+using System.Text;
+using Aether.Application.Wire;
+using Aether.Domain;
+
+namespace Aether.Application.Delivery;
+
+/// <summary>
+/// One WebSocket frame as it goes to a client: header and content in one array. It is made once per message and
+/// instance, never written to again, and shared by all who receive it.
+/// </summary>
+public sealed class Frame
+{
+    private const byte Text = 0x81;
+    private const byte Close = 0x88;
+    private const byte Ping = 0x89;
+
+    private Frame(byte[] bytes) => Bytes = bytes;
+
+    /// <summary>A ping without content.</summary>
+    public static Frame KeepAlive { get; } = new([Ping, 0]);
+
+    /// <summary>The bytes on the wire.</summary>
+    public ReadOnlyMemory<byte> Bytes { get; }
+
+    /// <summary>Who sent the message; empty for frames that are none.</summary>
+    public VisionId FromId { get; private init; }
+
+    /// <summary>The only group whose connections get it; empty: whoever hears the channel.</summary>
+    public VisionId OnlyGroup { get; private init; }
+
+    /// <summary>Whether it is for connections of the full profile only.</summary>
+    public bool OnlyFull { get; private init; }
+
+    /// <summary>The frame of a message.</summary>
+    public static Frame Of(Message message)
+    {
+        var json = MessageWriter.WriteToScratch(message);
+        return new Frame(WithHeader(Text, json))
+        {
+            FromId = message.FromId,
+            OnlyGroup = message.Target == Target.Direct ? message.GroupId : default,
+            OnlyFull = message.Type == MessageType.Presence,
+        };
+    }
+
+    /// <summary>A text frame that is no message: what the legacy endpoints speak.</summary>
+    public static Frame OfText(ReadOnlySpan<byte> utf8) => new(WithHeader(Text, utf8));
+
+    /// <summary>A frame that the WebSocket has written itself: a pong, or the close that answers a protocol error.</summary>
+    public static Frame OfRaw(ReadOnlySpan<byte> bytes) => new(bytes.ToArray());
+
+    /// <summary>The close frame for a reason.</summary>
+    public static Frame OfClose(CloseReason reason)
+    {
+        Span<byte> content = stackalloc byte[2 + CloseReason.MaxTextBytes];
+        BinaryPrimitives.WriteUInt16BigEndian(content, reason.Code);
+        int length = 2 + Encoding.UTF8.GetBytes(reason.Text, content[2..]);
+        return new Frame(WithHeader(Close, content[..length]));
+    }
+
+    private static byte[] WithHeader(byte first, ReadOnlySpan<byte> content)
+    {
+        int header = content.Length switch
+        {
+            < 126 => 2,
+            <= ushort.MaxValue => 4,
+            _ => 10,
+        };
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(header + content.Length);
+        bytes[0] = first;
+        switch (header)
+        {
+            case 2:
+                bytes[1] = (byte)content.Length;
+                break;
+            case 4:
+                bytes[1] = 126;
+                BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(2), (ushort)content.Length);
+                break;
+            default:
+                bytes[1] = 127;
+                BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(2), (ulong)content.Length);
+                break;
+        }
+        content.CopyTo(bytes.AsSpan(header));
+        return bytes;
+    }
+}

@@ -1,0 +1,35 @@
+using Aether.Domain;
+
+namespace Aether.Application.Delivery;
+
+/// <summary>
+/// The connections of one delivery loop that hear one channel. Only the loop touches it. A connection knows its seat, so
+/// that leaving a channel of 50,000 costs no more than leaving one of two.
+/// </summary>
+internal sealed class Receivers(ChannelKind kind)
+{
+    private Connection[] seats = [];
+    private int count;
+
+    public ReadOnlySpan<Connection> All => seats.AsSpan(0, count);
+
+    public void Add(Connection connection)
+    {
+        // The channel of one client mostly has one connection: the first array has room for just that.
+        if (count == seats.Length)
+            Array.Resize(ref seats, Math.Max(1, count * 2));
+        seats[count] = connection;
+        connection.Seats[(int)kind] = count++;
+    }
+
+    public void Remove(Connection connection)
+    {
+        int seat = connection.Seats[(int)kind];
+        var last = seats[--count];
+        seats[seat] = last;
+        last.Seats[(int)kind] = seat;
+        seats[count] = null!;
+        if (count > 16 && count < seats.Length / 4)
+            Array.Resize(ref seats, seats.Length / 2);
+    }
+}

@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Aether.Application.Wire;
+using Aether.Domain;
+using MediatR;
+
+namespace Aether.Application.Messaging;
+
+/// <summary>Turns what the host says into the commands that frames become, so that both obey the same rules.</summary>
+internal sealed class Realtime(IMediator mediator, TimeProvider time) : IRealtime
+{
+    public Task<Outcome> ToGroup(string groupId, RealtimeMessage message, CancellationToken cancellationToken = default) =>
+        Send(Build(message, Target.Group) with { GroupId = Id(groupId, nameof(groupId)) }, cancellationToken);
+
+    public Task<Outcome> ToClient(
+        string groupId, string clientId, RealtimeMessage message, CancellationToken cancellationToken = default) =>
+        Send(
+            Build(message, Target.Direct) with
+            {
+                GroupId = Id(groupId, nameof(groupId)),
+                ToId = Id(clientId, nameof(clientId)),
+            },
+            cancellationToken);
+
+    public Task<Outcome> Broadcast(RealtimeMessage message, CancellationToken cancellationToken = default) =>
+        Send(Build(message, Target.Broadcast), cancellationToken);
+
+    private Task<Outcome> Send(Message message, CancellationToken cancellationToken) =>
+        mediator.Send(MessageCommands.From(Sender.Host, message), cancellationToken);
+
+    private Message Build(RealtimeMessage message, Target target)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        var built = new Message
+        {
+            Type = message.Cmd is null ? MessageType.Msg : MessageType.Cmd,
+            Target = target,
+            FromId = VisionId.Server,
+            Cmd = message.Cmd,
+            Msg = message.Msg,
+            Payload = message.Payload is null
+                ? ServerMessages.EmptyPayload
+                : JsonSerializer.SerializeToUtf8Bytes(message.Payload, message.JsonOptions ?? JsonSerializerOptions.Web),
+            SentAt = time.GetUtcNow().UtcDateTime,
+        };
+        // The host's words pass the same reader as a client's: there is one place that knows what a message may be.
+        var withoutReceiver = built with { Target = Target.Echo };
+        if (!MessageReader.TryRead(MessageWriter.Write(withoutReceiver), default, default, out _, out var error))
+            throw new ArgumentException(error.ToString(), nameof(message));
+        return built;
+    }
+
+    private static VisionId Id(string text, string parameter) =>
+        VisionId.TryParse(text, out var id) ? id : throw new ArgumentException(VisionId.Rule, parameter);
+}

@@ -1,0 +1,45 @@
+using Aether.Application.Ports;
+using Aether.Application.Wire;
+using Aether.Domain;
+using FluentValidation;
+using MediatR;
+
+namespace Aether.Application.Presence;
+
+/// <summary>Closes the connections of a client in a group, on whichever instance they are.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="ClientId">The client.</param>
+/// <param name="SupersededBy">
+/// The connection that takes the place of all others of this client; <see langword="null"/>: the API removes the client.
+/// </param>
+public sealed record Disconnect(VisionId GroupId, VisionId ClientId, string? SupersededBy = null) : IRequest<Outcome>;
+
+/// <summary>Who is to be disconnected, and from what, must be known.</summary>
+public sealed class DisconnectValidator : AbstractValidator<Disconnect>
+{
+    /// <summary>Adds the rules.</summary>
+    public DisconnectValidator()
+    {
+        RuleFor(command => command.GroupId).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
+        RuleFor(command => command.ClientId).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("client_id").WithMessage("is required");
+    }
+}
+
+/// <summary>
+/// Says so on the client's own channel: exactly the instances that have a connection of the client hear it, and all of them
+/// in one order. The hub of each does the closing.
+/// </summary>
+public sealed class DisconnectHandler(IMessageBus bus, ServerMessages messages) : IRequestHandler<Disconnect, Outcome>
+{
+    /// <inheritdoc/>
+    public async Task<Outcome> Handle(Disconnect request, CancellationToken cancellationToken)
+    {
+        var message = messages.Disconnect(request.ClientId, request.GroupId, request.SupersededBy);
+        var told = await bus.PublishAsync(ChannelName.Client(request.ClientId), message, cancellationToken).ConfigureAwait(false);
+        return told is { Accepted: true, Instances: 0 }
+            ? Outcome.Rejected(Rejection.RecipientOffline)
+            : told.Accepted ? Outcome.Published(told.Instances) : Outcome.Rejected(Rejection.BackplaneUnavailable);
+    }
+}

@@ -1,0 +1,87 @@
+using System.Text.Json;
+using Aether.Application.Messaging;
+using Aether.Application.Ports;
+using Aether.Application.Wire;
+using Aether.Domain;
+using FluentValidation;
+using MediatR;
+
+namespace Aether.Application.Presence;
+
+/// <summary>A client asks who is present in its group.</summary>
+/// <param name="Sender">On whose behalf.</param>
+/// <param name="Message">The question; its payload may hold role, offset and limit.</param>
+public sealed record GetRoster(Sender Sender, Message Message) : ISendCommand;
+
+/// <summary>The question has to be one that can be answered.</summary>
+public sealed class GetRosterValidator : SendCommandValidator<GetRoster>
+{
+    /// <summary>Adds the rules.</summary>
+    public GetRosterValidator()
+    {
+        RuleFor(command => command.Message.Target)
+            .Must(target => target == Target.Echo)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name)
+            .OverridePropertyName("target")
+            .WithMessage("must be group to update or echo to ask for the roster, for msg_type presence");
+        RuleFor(command => command.Message.Cmd)
+            .Must(cmd => cmd == "roster")
+            .WithErrorCode(ErrorCode.InvalidMessage.Name)
+            .OverridePropertyName("cmd")
+            .WithMessage("must be roster for msg_type presence and target echo");
+        RuleFor(command => command.Message.Payload)
+            .Must(payload => RosterQuery.TryRead(payload, out _))
+            .WithErrorCode(ErrorCode.InvalidMessage.Name)
+            .OverridePropertyName("payload")
+            .WithMessage("may hold role, offset >= 0 and limit 1 to 500");
+    }
+}
+
+/// <summary>Reads the members of the group and answers with the page that was asked for.</summary>
+public sealed class GetRosterHandler(IPresenceStore presence, ServerMessages messages) : IRequestHandler<GetRoster, Outcome>
+{
+    /// <inheritdoc/>
+    public async Task<Outcome> Handle(GetRoster request, CancellationToken cancellationToken)
+    {
+        var question = request.Message;
+        var members = await presence.GetMembersAsync(question.GroupId, cancellationToken).ConfigureAwait(false);
+        if (members is null)
+            return Outcome.Rejected(Rejection.BackplaneUnavailable);
+        RosterQuery.TryRead(question.Payload, out var query);
+        var page = new RosterSpecification(query.Role, query.Offset, query.Limit);
+        return Outcome.Answered(messages.Roster(question, [.. page.Evaluate(members)], page.Count(members)));
+    }
+}
+
+/// <summary>Which page of the roster is asked for.</summary>
+/// <param name="Role">Only members of this role; <see langword="null"/>: of any.</param>
+/// <param name="Offset">How many to leave out.</param>
+/// <param name="Limit">How many at most.</param>
+internal readonly record struct RosterQuery(Role? Role, int Offset, int Limit)
+{
+    public static bool TryRead(ReadOnlyMemory<byte> payload, out RosterQuery query)
+    {
+        query = new RosterQuery(null, 0, RosterSpecification.MaxLimit);
+        using var document = JsonDocument.Parse(payload);
+        Role? role = null;
+        if (document.RootElement.TryGetProperty("role", out var name) && name.ValueKind != JsonValueKind.Null)
+        {
+            if (name.ValueKind != JsonValueKind.String || !RoleNames.TryParse(name.GetString(), out var only))
+                return false;
+            role = only;
+        }
+        if (!TryReadInt(document.RootElement, "offset", 0, int.MaxValue, 0, out int offset)
+            || !TryReadInt(document.RootElement, "limit", 1, RosterSpecification.MaxLimit, RosterSpecification.MaxLimit, out int limit))
+            return false;
+        query = new RosterQuery(role, offset, limit);
+        return true;
+    }
+
+    private static bool TryReadInt(JsonElement payload, string name, int from, int to, int otherwise, out int value)
+    {
+        value = otherwise;
+        if (!payload.TryGetProperty(name, out var element) || element.ValueKind == JsonValueKind.Null)
+            return true;
+        return element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out value) && value >= from && value <= to;
+    }
+}

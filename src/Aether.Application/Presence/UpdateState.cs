@@ -1,0 +1,86 @@
+using System.Text.Json;
+using Aether.Application.Messaging;
+using Aether.Application.Ports;
+using Aether.Application.Wire;
+using Aether.Domain;
+using FluentValidation;
+using MediatR;
+
+namespace Aether.Application.Presence;
+
+/// <summary>A client says something of itself to its group.</summary>
+/// <param name="Sender">On whose behalf.</param>
+/// <param name="Message">The message; its payload holds the state.</param>
+public sealed record UpdateState(Sender Sender, Message Message) : ISendCommand
+{
+    /// <summary>The longest state, in bytes of its JSON.</summary>
+    public const int MaxStateBytes = 2_048;
+}
+
+/// <summary>The state has to be an object of a size that a roster can hold many of.</summary>
+public sealed class UpdateStateValidator : SendCommandValidator<UpdateState>
+{
+    /// <summary>Adds the rules.</summary>
+    public UpdateStateValidator()
+    {
+        RuleFor(command => command.Message.Cmd)
+            .Must(cmd => cmd == "update")
+            .WithErrorCode(ErrorCode.InvalidMessage.Name)
+            .OverridePropertyName("cmd")
+            .WithMessage("must be update for msg_type presence and target group");
+        RuleFor(command => command.Message.GroupId)
+            .Must((command, group) => group == command.Sender.GroupId)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name)
+            .OverridePropertyName("group_id")
+            .WithMessage("must be the connection's own group for msg_type presence");
+        RuleFor(command => command.Message.Payload)
+            .Must(payload => ClientState.Of(payload) is { Length: > 0 and <= UpdateState.MaxStateBytes })
+            .WithErrorCode(ErrorCode.InvalidMessage.Name)
+            .OverridePropertyName("payload")
+            .WithMessage("must hold state, an object of at most 2,048 bytes");
+    }
+}
+
+/// <summary>Keeps the state and tells the group.</summary>
+public sealed class UpdateStateHandler(IPresenceStore presence, IMessageBus bus, ServerMessages messages)
+    : IRequestHandler<UpdateState, Outcome>
+{
+    /// <inheritdoc/>
+    public async Task<Outcome> Handle(UpdateState request, CancellationToken cancellationToken)
+    {
+        var (sender, message) = (request.Sender, request.Message);
+        var change = await presence
+            .UpdateStateAsync(sender.GroupId, sender.ClientId, ClientState.Of(message.Payload), cancellationToken)
+            .ConfigureAwait(false);
+        if (change.Transition == PresenceTransition.Unavailable)
+            return Outcome.Rejected(Rejection.BackplaneUnavailable);
+        // Only the last connection's end makes a sender absent, and then nobody waits for this answer.
+        if (change.Member is not { } member)
+            return Outcome.Done;
+        var update = messages.PresenceEvent(sender.GroupId, member, "update");
+        var told = await bus.PublishAsync(ChannelName.Group(sender.GroupId), update, cancellationToken).ConfigureAwait(false);
+        return told.ToOutcome();
+    }
+}
+
+/// <summary>Finds what a client says of itself in the payload of its message.</summary>
+internal static class ClientState
+{
+    /// <summary>The bytes of the object <c>state</c>; empty if there is none.</summary>
+    public static ReadOnlyMemory<byte> Of(ReadOnlyMemory<byte> payload)
+    {
+        var reader = new Utf8JsonReader(payload.Span);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            bool wanted = reader.ValueTextEquals("state"u8);
+            reader.Read();
+            int start = (int)reader.TokenStartIndex;
+            bool isObject = reader.TokenType == JsonTokenType.StartObject;
+            reader.Skip();
+            if (wanted)
+                return isObject ? payload[start..(int)reader.BytesConsumed] : default;
+        }
+        return default;
+    }
+}

@@ -1,0 +1,280 @@
+using Aether.Application.Ports;
+using Aether.Domain;
+
+namespace Aether.Infrastructure.Redis;
+
+/// <summary>
+/// The truth about one client in one group on this instance, and what Redis is known to hold of it. One write at a time
+/// is on its way for a client, always of the newest truth: what changes meanwhile waits, and one more write covers it all. So an
+/// old value can never arrive after a newer one, and a thousand changes at once cost few round trips.
+/// </summary>
+internal sealed class LocalMember(LocalGroup group, VisionId client)
+{
+    private readonly Lock gate = new();
+    private List<Pending> waiting = [];
+    private List<Pending> batch = [];
+    private int connections;
+    private bool writing;
+    private bool gone;
+    private bool dirty;
+
+    // What Redis holds of this instance: under which lease, how many, and whether that is certain.
+    private PresenceLease? lease;
+    private int written;
+    private bool certain = true;
+
+    private Role role;
+    private long roleTime;
+    private long joined;
+    private long stateTime;
+    private ReadOnlyMemory<byte> state = "{}"u8.ToArray();
+    private long touchedAt;
+
+    private enum Kind
+    {
+        Join,
+        Leave,
+        Repeat,
+    }
+
+    /// <summary>The group.</summary>
+    public LocalGroup Group => group;
+
+    /// <summary>The client.</summary>
+    public VisionId Client => client;
+
+    /// <summary>
+    /// One connection more. <paramref name="start"/> tells the caller to start the writing.
+    /// <see langword="null"/>: this object is done with; find or make another one.
+    /// </summary>
+    public Task<PresenceChange>? Join(Role newRole, long now, out bool start)
+    {
+        lock (gate)
+        {
+            start = false;
+            if (gone)
+                return null;
+            connections++;
+            Volatile.Write(ref touchedAt, now);
+            return Wait(new Pending(Kind.Join, newRole), out start);
+        }
+    }
+
+    /// <summary>
+    /// One connection less. While the store <paramref name="canWrite"/> nothing, the truth changes all the same; the
+    /// caller then marks the member.
+    /// </summary>
+    public Task<PresenceChange>? Leave(bool canWrite, out bool start)
+    {
+        lock (gate)
+        {
+            start = false;
+            if (connections == 0)
+                return null;
+            connections--;
+            return canWrite || writing ? Wait(new Pending(Kind.Leave), out start) : Pending.Unavailable;
+        }
+    }
+
+    /// <summary>Writes the truth again if it is not known to be in Redis.</summary>
+    public Task<PresenceChange> Repeat(out bool start)
+    {
+        lock (gate)
+        {
+            dirty = false;
+            start = false;
+            return gone ? Pending.Nothing : Wait(new Pending(Kind.Repeat), out start);
+        }
+    }
+
+    /// <summary>Ends every connection, for good, and waits for a write that is on its way.</summary>
+    public Task Close()
+    {
+        lock (gate)
+        {
+            connections = 0;
+            return writing ? Wait(new Pending(Kind.Repeat), out _) : Task.CompletedTask;
+        }
+    }
+
+    /// <summary>Whether the caller is the one to put it in line for being written again.</summary>
+    public bool MarkDirty()
+    {
+        lock (gate)
+        {
+            bool first = !dirty && !gone;
+            dirty |= first;
+            return first;
+        }
+    }
+
+    /// <summary>The next write, or none: then the writing has ended.</summary>
+    /// <param name="current">The lease that everything has to be under.</param>
+    /// <param name="removed">Whether nothing is left of the member.</param>
+    public PresenceWrite? Next(PresenceLease current, out bool removed)
+    {
+        lock (gate)
+        {
+            removed = false;
+            (batch, waiting) = (waiting, batch);
+            var newest = batch.FindLast(static pending => pending.Kind == Kind.Join);
+            // What is held under another lease goes when that one is emptied.
+            bool needed = connections > 0
+                ? newest is not null || lease != current || !certain || written != connections
+                : lease == current && (!certain || written > 0);
+            if (needed)
+            {
+                return new PresenceWrite(
+                    current, connections, newest?.Role ?? role, newest is null ? roleTime : 0, joined, stateTime, state);
+            }
+            foreach (var pending in batch)
+                pending.TrySetResult(new PresenceChange(PresenceTransition.None, null));
+            batch.Clear();
+            writing = false;
+            gone = removed = connections == 0;
+            return null;
+        }
+    }
+
+    /// <summary>Takes the answer to a write.</summary>
+    /// <param name="write">What was written.</param>
+    /// <param name="answer">What Redis said.</param>
+    /// <param name="wiped">Whether Redis did not hold what it is known to have held.</param>
+    /// <returns>The change, if none of the calls that waited for this write made it.</returns>
+    public PresenceChange? Succeeded(PresenceWrite write, Held answer, out bool wiped)
+    {
+        lock (gate)
+        {
+            wiped = certain && lease == write.Lease && answer.Before != written;
+            var transition = answer.Transition switch
+            {
+                HeldTransition.Came => PresenceTransition.Came,
+                HeldTransition.Went => PresenceTransition.Went,
+                // A wiped Redis does not know that the client was there; this instance does.
+                HeldTransition.Absent when wiped && written > 0 => PresenceTransition.Went,
+                _ => PresenceTransition.None,
+            };
+            var member = answer.Member ?? (transition == PresenceTransition.Went ? ToMember() : null);
+            (lease, written, certain) = (write.Lease, write.Connections, true);
+            if (write.Connections > 0 && answer.Member is { } now)
+            {
+                (role, roleTime, joined) = (now.Role, answer.RoleTime, answer.Joined);
+                if (answer.StateTime > stateTime)
+                    (state, stateTime) = (now.State, answer.StateTime);
+            }
+            var maker = transition switch
+            {
+                PresenceTransition.Came => batch.Find(static pending => pending.Kind == Kind.Join),
+                PresenceTransition.Went => batch.FindLast(static pending => pending.Kind == Kind.Leave),
+                _ => null,
+            };
+            foreach (var pending in batch)
+            {
+                pending.TrySetResult(new PresenceChange(
+                    pending == maker ? transition : PresenceTransition.None,
+                    transition == PresenceTransition.Went && pending != maker ? null : member));
+            }
+            batch.Clear();
+            return transition == PresenceTransition.None || maker is not null
+                ? null
+                : new PresenceChange(transition, member);
+        }
+    }
+
+    /// <summary>Redis refused a write, so nothing of it happened: the joins in it failed, and the rest is tried without them.</summary>
+    /// <returns>Whether there was a join in it; otherwise there is nothing to do without.</returns>
+    public bool Refused()
+    {
+        lock (gate)
+        {
+            if (!batch.Exists(static pending => pending.Kind == Kind.Join))
+                return false;
+            foreach (var pending in batch)
+            {
+                if (pending.Kind == Kind.Join)
+                    Fail(pending);
+                else
+                    waiting.Add(pending);
+            }
+            batch.Clear();
+            return true;
+        }
+    }
+
+    /// <summary>Nobody knows what became of a write. The writing has ended; the caller marks the member.</summary>
+    public void Failed(PresenceWrite write)
+    {
+        lock (gate)
+        {
+            bool absent = lease != write.Lease || (certain && written == 0);
+            if (absent && batch.Exists(static pending => pending.Kind == Kind.Join))
+                write.Lease.Unannounced.TryAdd((group.Id, client), true);
+            if (lease != write.Lease)
+                (lease, written) = (write.Lease, 0);
+            certain = false;
+            foreach (var pending in batch)
+                Fail(pending);
+            foreach (var pending in waiting)
+                Fail(pending);
+            batch.Clear();
+            waiting.Clear();
+            writing = false;
+        }
+    }
+
+    /// <summary>Remembers a state that was written for the client.</summary>
+    /// <returns>Whether the client should have been present, though Redis did not know it.</returns>
+    public bool Updated(Held answer)
+    {
+        lock (gate)
+        {
+            if (answer.Member is { } member && answer.StateTime > stateTime)
+                (state, stateTime) = (member.State, answer.StateTime);
+            return answer.Member is null && connections > 0 && certain && written > 0;
+        }
+    }
+
+    /// <summary>Whether the last sign of life is long enough ago for another to be written.</summary>
+    public bool Touch(long now, long every)
+    {
+        long last = Volatile.Read(ref touchedAt);
+        return now - last >= every && Interlocked.CompareExchange(ref touchedAt, now, last) == last;
+    }
+
+    private Task<PresenceChange> Wait(Pending pending, out bool start)
+    {
+        waiting.Add(pending);
+        start = !writing;
+        writing = true;
+        return pending.Task;
+    }
+
+    private void Fail(Pending pending)
+    {
+        // A join that failed is not registered: its connection is not taken back by anybody else. (After Close there is none.)
+        if (pending.Kind == Kind.Join && connections > 0)
+            connections--;
+        pending.TrySetResult(new PresenceChange(PresenceTransition.Unavailable, null));
+    }
+
+    private Member ToMember()
+    {
+        var since = DateTime.UnixEpoch.AddMilliseconds(joined);
+        return new Member(client, role, state, written, since, since);
+    }
+
+    /// <summary>A call that waits for a write. It goes on elsewhere: nothing of it runs inside the lock.</summary>
+    private sealed class Pending(Kind kind, Role role = Role.None)
+        : TaskCompletionSource<PresenceChange>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public static readonly Task<PresenceChange> Nothing =
+            System.Threading.Tasks.Task.FromResult(new PresenceChange(PresenceTransition.None, null));
+
+        public static readonly Task<PresenceChange> Unavailable =
+            System.Threading.Tasks.Task.FromResult(new PresenceChange(PresenceTransition.Unavailable, null));
+
+        public Kind Kind => kind;
+
+        public Role Role => role;
+    }
+}

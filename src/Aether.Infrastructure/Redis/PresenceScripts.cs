@@ -1,0 +1,231 @@
+using Aether.Domain;
+using StackExchange.Redis;
+using Role = Aether.Domain.Role;
+
+namespace Aether.Infrastructure.Redis;
+
+/// <summary>
+/// What presence asks of Redis, one method per command. Each touches the keys of one slot. The scripts go as EVALSHA; the client
+/// library loads one again that a server does not know. Everything is the primary's business: a replica may be behind.
+/// </summary>
+internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames names)
+{
+    private const CommandFlags Primary = CommandFlags.DemandMaster;
+
+    private static readonly byte[] NoState = "{}"u8.ToArray();
+    private static readonly string Hold = Load("presence-hold.lua");
+    private static readonly string Update = Load("presence-update.lua");
+    private static readonly string Reap = Load("presence-reap.lua");
+    private static readonly string Touch = Load("presence-touch.lua");
+    private static readonly string Lease = Load("presence-lease.lua");
+    private static readonly string Register = Load("presence-register.lua");
+    private static readonly string Expired = Load("presence-expired.lua");
+
+    private readonly IDatabase database = redis.GetDatabase();
+
+    /// <summary>Says how many connections of a client an incarnation holds.</summary>
+    public async Task<Held> HoldAsync(VisionId group, VisionId client, PresenceWrite write)
+    {
+        var result = await database.ScriptEvaluateAsync(
+            Hold,
+            [names.Members(group), names.Holders(group), names.Held(group, write.Lease.Id)],
+            [
+                client.Value, write.Connections, write.Lease.End, (int)write.Role, write.RoleTime, write.Joined,
+                write.StateTime, write.State,
+            ],
+            Primary).ConfigureAwait(false);
+        return Read(client, result);
+    }
+
+    /// <summary>Replaces what a client says of itself.</summary>
+    public async Task<Held> UpdateAsync(VisionId group, VisionId client, ReadOnlyMemory<byte> state)
+    {
+        var result = await database.ScriptEvaluateAsync(
+            Update, [names.Holders(group)], [client.Value, state], Primary).ConfigureAwait(false);
+        return Read(client, result);
+    }
+
+    /// <summary>Reads all members of a group.</summary>
+    public async Task<IReadOnlyList<Member>> GetMembersAsync(VisionId group)
+    {
+        var fields = await database.HashGetAllAsync(names.Holders(group), Primary).ConfigureAwait(false);
+        var records = new List<(VisionId Client, string Record)>(fields.Length);
+        var beside = new Dictionary<string, RedisValue>(fields.Length);
+        foreach (var field in fields)
+        {
+            string name = (string)field.Name!;
+            if (name.Contains(':', StringComparison.Ordinal))
+                beside[name] = field.Value;
+            else if (VisionId.TryParse(name, out var client))
+                records.Add((client, (string)field.Value!));
+        }
+        var members = new List<Member>(records.Count);
+        foreach (var (client, record) in records)
+        {
+            string[] parts = record.Split(' ');
+            if (parts.Length != 5 || !int.TryParse(parts[0], out int connections)
+                || !int.TryParse(parts[1], out int role) || !long.TryParse(parts[3], out long joined))
+                continue; // nobody of ours wrote that
+            long seen = beside.TryGetValue(client.Value + ":seen", out var at) && at.TryParse(out long ms) ? ms : joined;
+            byte[] state = beside.TryGetValue(client.Value + ":state", out var said) ? (byte[])said! : NoState;
+            members.Add(new Member(client, (Role)role, state, connections, Time(joined), Time(seen)));
+        }
+        return members;
+    }
+
+    /// <summary>
+    /// Whether an exception is Redis's way of saying that it cannot be reached or will not: everything else is a bug.
+    /// </summary>
+    public static bool IsFault(Exception exception) =>
+        exception is RedisException or TimeoutException or ObjectDisposedException or TaskCanceledException;
+
+    /// <summary>Takes a lease, or renews one that should end then or later; 0 if it is lost.</summary>
+    public async Task<long> RenewAsync(string incarnation, TimeSpan lease, long end) =>
+        (long)await database.ScriptEvaluateAsync(
+            Lease, [names.Leases], [incarnation, (long)lease.TotalMilliseconds, end], Primary).ConfigureAwait(false);
+
+    /// <summary>Notes that an incarnation is about to hold members of a group.</summary>
+    public async Task<bool> RegisterAsync(PresenceLease lease, VisionId group) =>
+        (long)await database.ScriptEvaluateAsync(
+            Register, [names.Groups(lease.Id)], [group.Value, lease.End], Primary).ConfigureAwait(false) == 1;
+
+    /// <summary>Notes that an incarnation holds nobody of a group any more.</summary>
+    public async Task UnregisterAsync(PresenceLease lease, VisionId group) =>
+        await database.SetRemoveAsync(names.Groups(lease.Id), group.Value, Primary).ConfigureAwait(false);
+
+    /// <summary>Writes signs of life of clients of one group.</summary>
+    public async Task TouchAsync(VisionId group, RedisValue[] clients) =>
+        await database.ScriptEvaluateAsync(Touch, [names.Holders(group)], clients, Primary).ConfigureAwait(false);
+
+    /// <summary>Reads some of the incarnations whose lease is over.</summary>
+    public async Task<string[]> GetExpiredAsync(string asker) =>
+        (string[])(await database.ScriptEvaluateAsync(Expired, [names.Leases], [asker], Primary)
+            .ConfigureAwait(false))!;
+
+    /// <summary>Reads the groups that an incarnation may hold members in.</summary>
+    public async Task<IReadOnlyList<VisionId>> GetGroupsAsync(string incarnation)
+    {
+        var values = await database.SetMembersAsync(names.Groups(incarnation), Primary).ConfigureAwait(false);
+        var groups = new List<VisionId>(values.Length);
+        foreach (var value in values)
+        {
+            if (VisionId.TryParse((string?)value, out var group))
+                groups.Add(group);
+        }
+        return groups;
+    }
+
+    /// <summary>Reads whom an incarnation holds in a group.</summary>
+    public async Task<RedisValue[]> GetHeldAsync(VisionId group, string incarnation) =>
+        await database.HashKeysAsync(names.Held(group, incarnation), Primary).ConfigureAwait(false);
+
+    /// <summary>Takes some clients from an incarnation, and gives those that are present no more, as they were.</summary>
+    public async Task<IReadOnlyList<Member>> ReapAsync(VisionId group, string incarnation, RedisValue[] clients)
+    {
+        var result = await database.ScriptEvaluateAsync(
+            Reap,
+            [names.Members(group), names.Holders(group), names.Held(group, incarnation)],
+            clients,
+            Primary).ConfigureAwait(false);
+        var went = new List<Member>();
+        foreach (var entry in (RedisResult[])result!)
+        {
+            if (VisionId.TryParse((string?)entry[0], out var client))
+            {
+                went.Add(new Member(
+                    client, (Role)(int)entry[2], State(entry[5]), (int)entry[1], Time((long)entry[3]), Time((long)entry[4])));
+            }
+        }
+        return went;
+    }
+
+    /// <summary>
+    /// Makes sure that somebody cleans up after an incarnation when its lease would have ended, even if a FLUSHALL
+    /// has wiped that out: what is still on its way for it is then removed as well.
+    /// </summary>
+    public async Task BequeathAsync(PresenceLease lease)
+    {
+        await database.SortedSetAddAsync(names.Leases, lease.Id, lease.End, SortedSetWhen.NotExists, Primary)
+            .ConfigureAwait(false);
+        foreach (var some in lease.Groups.Keys.Select(static group => (RedisValue)group.Value).Chunk(1_000))
+            await database.SetAddAsync(names.Groups(lease.Id), some, Primary).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Forgets an incarnation that holds nobody. The lease goes last: as long as it is there, somebody comes to clean up.
+    /// </summary>
+    public async Task ForgetAsync(string incarnation)
+    {
+        await database.KeyDeleteAsync(names.Groups(incarnation), Primary).ConfigureAwait(false);
+        await database.SortedSetRemoveAsync(names.Leases, incarnation, Primary).ConfigureAwait(false);
+    }
+
+    private static Held Read(VisionId client, RedisResult result)
+    {
+        int transition = (int)result[0];
+        if (transition < 0)
+            return new Held(HeldTransition.TooLate);
+        if (transition == 0)
+            return new Held(HeldTransition.Absent, (int)result[1]);
+        var member = new Member(
+            client, (Role)(int)result[3], State(result[8]), (int)result[2], Time((long)result[5]), Time((long)result[7]));
+        return new Held(
+            (HeldTransition)transition, (int)result[1], member, (long)result[4], (long)result[5], (long)result[6]);
+    }
+
+    private static byte[] State(RedisResult result) => (byte[]?)result is { Length: > 0 } state ? state : NoState;
+
+    private static DateTime Time(long ms) => DateTime.UnixEpoch.AddMilliseconds(ms);
+
+    private static string Load(string name)
+    {
+        using var stream = typeof(PresenceScripts).Assembly.GetManifestResourceStream(name)
+            ?? throw new InvalidOperationException("The script " + name + " is not in the assembly.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
+
+/// <summary>What happened to a client, as the scripts say it.</summary>
+internal enum HeldTransition
+{
+    /// <summary>The lease was over; nothing was written.</summary>
+    TooLate = -1,
+
+    /// <summary>It was not there and is not there.</summary>
+    Absent,
+
+    /// <summary>It was there and is there.</summary>
+    Stays,
+
+    /// <summary>It was not there and is there.</summary>
+    Came,
+
+    /// <summary>It was there and is not there.</summary>
+    Went,
+}
+
+/// <summary>The answer of a script.</summary>
+/// <param name="Transition">What happened to the client.</param>
+/// <param name="Before">How many connections Redis believed the incarnation to hold before.</param>
+/// <param name="Member">The member as it is, or as it was before it went.</param>
+/// <param name="RoleTime">When its role was said, in ms by Redis's clock.</param>
+/// <param name="Joined">When it came, in ms by Redis's clock.</param>
+/// <param name="StateTime">When its state was said, in ms by Redis's clock; 0 never.</param>
+internal readonly record struct Held(
+    HeldTransition Transition,
+    int Before = 0,
+    Member? Member = null,
+    long RoleTime = 0,
+    long Joined = 0,
+    long StateTime = 0);
+
+/// <summary>One absolute fact about a client, to be written under a lease.</summary>
+internal readonly record struct PresenceWrite(
+    PresenceLease Lease,
+    int Connections,
+    Role Role,
+    long RoleTime,
+    long Joined,
+    long StateTime,
+    ReadOnlyMemory<byte> State);

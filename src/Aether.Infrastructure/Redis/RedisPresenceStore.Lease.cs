@@ -1,0 +1,306 @@
+using Aether.Application.Ports;
+using StackExchange.Redis;
+
+namespace Aether.Infrastructure.Redis;
+
+/// <summary>
+/// Keeps what Redis holds of this instance true: renews the lease, and after a fault registers everything again.
+/// </summary>
+internal sealed partial class RedisPresenceStore
+{
+    private const int MembersAtOnce = 512;
+    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(250);
+
+    private readonly Lock gate = new();
+    private readonly PresenceLoop keeping;
+    private readonly PresenceLoop reaping;
+    private readonly PresenceLoop touching;
+    private readonly FaultLogLimit logLimit;
+
+    // Earlier incarnations that may still be in Redis. Only the keeping loop uses it, and Stop when that has ended.
+    private readonly List<PresenceLease> retired = [];
+    private volatile PresenceLease? lease;
+    private volatile bool ready;
+    private volatile bool distrusted;
+    private int faults;
+    private bool stopped;
+    private long reapFrom;
+    private Task? stop;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        redis.ConnectionFailed += OnConnectionChanged;
+        redis.ConnectionRestored += OnConnectionChanged;
+        reapFrom = time.GetTimestamp();
+        keeping.Start(TimeSpan.Zero);
+        reaping.Start(ReapPeriod());
+        touching.Start(PresenceTouches.Period);
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            stopped = true;
+            ready = false;
+            stop ??= EndAsync();
+        }
+        return stop.WaitAsync(cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None).ConfigureAwait(false);
+
+    private async Task EndAsync()
+    {
+        // Out of the lock that StopAsync holds.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        redis.ConnectionFailed -= OnConnectionChanged;
+        redis.ConnectionRestored -= OnConnectionChanged;
+        await keeping.DisposeAsync().ConfigureAwait(false);
+        await reaping.DisposeAsync().ConfigureAwait(false);
+        await touching.DisposeAsync().ConfigureAwait(false);
+        if (lease is { } last)
+        {
+            // A join that slipped in is refused by Redis from here on: nobody would remove it.
+            last.Renew(0, last.RenewedAt);
+            retired.Add(last);
+        }
+        var members = groups.Values.SelectMany(static group => group.Snapshot());
+        await Task.WhenAll(members.Select(static member => member.Close())).ConfigureAwait(false);
+        try
+        {
+            foreach (var own in retired)
+            {
+                await reaper.EmptyAsync(own, CancellationToken.None).ConfigureAwait(false);
+                await scripts.ForgetAsync(own.Id).ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (PresenceScripts.IsFault(exception))
+        {
+            // Others remove the rest when the lease ends.
+            logLimit.Unavailable(exception);
+        }
+    }
+
+    private async Task<TimeSpan> KeepAsync(CancellationToken stopping)
+    {
+        try
+        {
+            if (await TryKeepAsync(stopping).ConfigureAwait(false))
+                return duration / 3;
+        }
+        catch (Exception exception) when (PresenceScripts.IsFault(exception))
+        {
+            Unready();
+            logLimit.Unavailable(exception);
+        }
+#pragma warning disable CA1031 // A loop that ends leaves the instance without presence for good. It is told, and tried again.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Unready();
+            if (!stopping.IsCancellationRequested)
+                logger.StepFailed("lease", exception.GetType().Name);
+        }
+        // Waited out here, where nobody can wake it: a Redis that answers and refuses would be asked without a pause.
+        await Task.Delay(duration / 10 < Retry ? duration / 10 : Retry, time, stopping)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return TimeSpan.Zero;
+    }
+
+    private async Task<bool> TryKeepAsync(CancellationToken stopping)
+    {
+        int before = Volatile.Read(ref faults);
+        bool replace = distrusted;
+        bool lost = false;
+        if (lease is { } current)
+        {
+            lost = !await RenewAsync(current).ConfigureAwait(false);
+            if (lost)
+                logger.LeaseLost(current.Id);
+            else if (replace)
+                logger.LeaseReplaced(current.Id);
+        }
+        if (lost || replace || lease is null)
+        {
+            Unready();
+            before = Volatile.Read(ref faults);
+            await TakeLeaseAsync(lost).ConfigureAwait(false);
+        }
+        if (!await WriteDirtyAsync(stopping).ConfigureAwait(false))
+            return false;
+        if (!ready)
+        {
+            // First all is registered under the new lease, then it is taken from the old ones: nobody is seen to leave.
+            foreach (var old in retired.Where(static old => !old.Emptied))
+            {
+                await scripts.BequeathAsync(old).ConfigureAwait(false);
+                await reaper.EmptyAsync(old, stopping).ConfigureAwait(false);
+            }
+            // What was written under a lease that is lost by now may be gone again.
+            if (!await RenewAsync(lease!).ConfigureAwait(false) || !BecomeReady(before))
+                return false;
+            logger.Whole(groups.Sum(static group => group.Value.Snapshot().Length), groups.Count);
+        }
+        retired.RemoveAll(old => old.Emptied && time.GetElapsedTime(old.RenewedAt) > duration * 3);
+        await ForgetEmptyGroupsAsync().ConfigureAwait(false);
+        return true;
+    }
+
+    private async Task<bool> RenewAsync(PresenceLease current)
+    {
+        long sentAt = time.GetTimestamp();
+        long end = await scripts.RenewAsync(current.Id, duration, current.End).ConfigureAwait(false);
+        if (end > 0)
+            current.Renew(end, sentAt);
+        return end > 0;
+    }
+
+    /// <summary>Takes another incarnation, and puts everything local in line for being written under it.</summary>
+    private async Task TakeLeaseAsync(bool lost)
+    {
+        distrusted = false;
+        try
+        {
+            string id = Guid.NewGuid().ToString("N");
+            long sentAt = time.GetTimestamp();
+            long end = await scripts.RenewAsync(id, duration, 0).ConfigureAwait(false);
+            if (lease is { } old)
+                retired.Add(old);
+            lease = new PresenceLease(end, sentAt) { Id = id };
+            logger.LeaseTaken(id);
+        }
+        catch
+        {
+            distrusted = true;
+            throw;
+        }
+        // If it was Redis that stood still, every lease is over, and the others need time to come back as well.
+        if (lost)
+            Volatile.Write(ref reapFrom, time.GetTimestamp() + (long)(duration.TotalSeconds * time.TimestampFrequency));
+        foreach (var group in groups.Values)
+        {
+            foreach (var member in group.Snapshot())
+            {
+                if (member.MarkDirty())
+                    dirty.Enqueue(member);
+            }
+        }
+    }
+
+    private async Task<bool> WriteDirtyAsync(CancellationToken stopping)
+    {
+        var writes = new List<Task<PresenceChange>>();
+        while (!dirty.IsEmpty && !stopping.IsCancellationRequested)
+        {
+            writes.Clear();
+            while (writes.Count < MembersAtOnce && dirty.TryDequeue(out var member))
+            {
+                writes.Add(member.Repeat(out bool start));
+                if (start)
+                    _ = WriteAsync(member);
+            }
+            var changes = await Task.WhenAll(writes).ConfigureAwait(false);
+            // Many members take a while, and the lease must not end meanwhile.
+            if (time.GetElapsedTime(lease!.RenewedAt) > duration / 3 && !await RenewAsync(lease!).ConfigureAwait(false))
+                return false;
+            if (Array.Exists(changes, static change => change.Transition == PresenceTransition.Unavailable))
+                return false;
+        }
+        return !stopping.IsCancellationRequested;
+    }
+
+    private async Task ForgetEmptyGroupsAsync()
+    {
+        var ends = new List<Task>();
+        for (int count = emptied.Count; count > 0 && emptied.TryDequeue(out var group); count--)
+        {
+            if (!group.TryForget(lease!, scripts, out var end))
+                continue;
+            groups.TryRemove(new(group.Id, group));
+            ends.Add(end);
+        }
+        await Task.WhenAll(ends).ConfigureAwait(false);
+    }
+
+    private async Task<TimeSpan> ReapAsync(CancellationToken stopping)
+    {
+        try
+        {
+            if (IsReady && time.GetTimestamp() >= Volatile.Read(ref reapFrom))
+                await reaper.ReapExpiredAsync(lease!.Id, stopping).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (PresenceScripts.IsFault(exception))
+        {
+            logLimit.Unavailable(exception);
+        }
+#pragma warning disable CA1031 // As above: without the loop the dead would stay.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            if (!stopping.IsCancellationRequested)
+                logger.StepFailed("reaper", exception.GetType().Name);
+        }
+        return ReapPeriod();
+    }
+
+    private async Task<TimeSpan> TouchAsync(CancellationToken stopping)
+    {
+        try
+        {
+            if (IsReady)
+                await touches.WriteAsync().ConfigureAwait(false);
+            else
+                touches.Clear();
+        }
+        catch (Exception exception) when (PresenceScripts.IsFault(exception))
+        {
+            logLimit.Unavailable(exception);
+        }
+        return PresenceTouches.Period;
+    }
+
+    private void OnConnectionChanged(object? sender, ConnectionFailedEventArgs args)
+    {
+        // A connection that broke may mean another server, or the same one with older data; and what was on its way
+        // through it may arrive after what is sent now. The other connection only carries messages.
+        if (args.ConnectionType == ConnectionType.Interactive)
+            Distrust();
+    }
+
+    /// <summary>What Redis holds of this instance may not be what was written: all of it is written again.</summary>
+    private void Distrust()
+    {
+        distrusted = true;
+        Unready();
+        keeping.Wake();
+    }
+
+    private void Fault(Exception exception)
+    {
+        Unready();
+        logLimit.Unavailable(exception);
+        // A server that answers but will not serve (a replica now, loading, failing over) may be another one soon.
+        distrusted |= exception is RedisServerException { Kind: not RedisErrorKind.OutOfMemory };
+        keeping.Wake();
+    }
+
+    private void Unready()
+    {
+        lock (gate)
+        {
+            faults++;
+            ready = false;
+        }
+    }
+
+    private bool BecomeReady(int seen)
+    {
+        lock (gate)
+            return ready = faults == seen && !distrusted && !stopped;
+    }
+
+    // Not all at once: one is enough, and the first one to come does it.
+    private TimeSpan ReapPeriod() => duration / 4 * (0.8 + (0.4 * Random.Shared.NextDouble()));
+}

@@ -1,0 +1,45 @@
+using Aether.Application.Messaging;
+using Aether.Domain;
+using Xunit;
+
+namespace Aether.Tests.Unit;
+
+public sealed class MessageCommandsTests
+{
+    public static TheoryData<MessageType, Target, Type> Pairs => new()
+    {
+        { MessageType.Msg, Target.Direct, typeof(SendDirect) },
+        { MessageType.Msg, Target.Group, typeof(SendGroup) },
+        { MessageType.Msg, Target.Broadcast, typeof(Broadcast) },
+        { MessageType.Msg, Target.Echo, typeof(Echo) },
+        { MessageType.Cmd, Target.Direct, typeof(SendDirect) },
+        { MessageType.Cmd, Target.Group, typeof(SendGroup) },
+        { MessageType.Cmd, Target.Broadcast, typeof(Broadcast) },
+        { MessageType.Cmd, Target.Echo, typeof(Echo) },
+        { MessageType.Heartbeat, Target.Direct, typeof(Heartbeat) },
+        { MessageType.Heartbeat, Target.Group, typeof(Heartbeat) },
+        { MessageType.Heartbeat, Target.Broadcast, typeof(Heartbeat) },
+        { MessageType.Heartbeat, Target.Echo, typeof(Heartbeat) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Pairs), DisableDiscoveryEnumeration = true)]
+    public void From_IsTheOneCommand_GivenTypeAndTarget(MessageType type, Target target, Type command)
+    {
+        var (sender, message) = (Some.Sender(), Some.Message with { Type = type, Target = target });
+
+        var from = Assert.IsAssignableFrom<ISendCommand>(MessageCommands.From(sender, message));
+
+        Assert.Equal(command, from.GetType());
+        Assert.Same(sender, from.Sender);
+        Assert.Same(message, from.Message);
+    }
+
+    [Fact]
+    public void From_HasACommand_GivenAnyPair() =>
+        Assert.All(
+            from type in Enum.GetValues<MessageType>()
+            from target in Enum.GetValues<Target>()
+            select Some.Message with { Type = type, Target = target },
+            message => Assert.NotNull(MessageCommands.From(Some.Sender(), message)));
+}

@@ -1,0 +1,189 @@
+using Aether.Application;
+using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
+using Aether.Application.Ports;
+using Aether.Application.Presence;
+using Aether.Application.Wire;
+using Aether.Domain;
+using FluentValidation;
+using MediatR;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
+using Xunit;
+
+namespace Aether.Tests.Unit;
+
+/// <summary>The application layer as a host gets it, with substitutes for its ports.</summary>
+public sealed class PipelineTests : IDisposable
+{
+    private readonly IMessageBus bus = Substitute.For<IMessageBus>();
+    private readonly IPresenceStore presence = Substitute.For<IPresenceStore>();
+    private readonly ServiceProvider provider;
+    private readonly IMediator mediator;
+
+    public PipelineTests()
+    {
+        bus.PublishAsync(default, null!, Arg.Any<CancellationToken>()).ReturnsForAnyArgs(PublishResult.To(1));
+        provider = Provider(new ServiceCollection());
+        mediator = provider.GetRequiredService<IMediator>();
+    }
+
+    public static TheoryData<Target> Targets => [.. Enum.GetValues<Target>()];
+
+    public void Dispose() => provider.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public async Task Send_CarriesOutTheMessage_GivenEachTarget(Target target)
+    {
+        var message = Some.Message with { Target = target, ToId = Some.OtherClient };
+
+        var outcome = await Send(Some.Sender(Permissions.Broadcast), message);
+
+        Assert.Null(outcome.Rejection);
+        Assert.Equal(target == Target.Echo ? 0 : 1, bus.ReceivedCalls().Count());
+        Assert.Equal(target == Target.Echo ? message : null, outcome.Reply);
+    }
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public async Task Send_NeverReachesAPort_GivenAnInvalidCommand(Target target)
+    {
+        foreach (var type in (MessageType[])[MessageType.Msg, MessageType.Cmd, MessageType.Heartbeat])
+        {
+            var spoofed = Some.Message with
+            {
+                Type = type,
+                Target = target,
+                FromId = Some.OtherClient,
+                ToId = Some.OtherClient,
+            };
+
+            var outcome = await Send(Some.Sender(Permissions.Broadcast), spoofed);
+
+            Assert.Same(ErrorCode.InvalidMessage, outcome.Rejection?.Code);
+            Assert.Empty(bus.ReceivedCalls());
+            Assert.Empty(presence.ReceivedCalls());
+        }
+    }
+
+    [Fact]
+    public async Task Send_NeverReachesTheStore_GivenAJoinWithoutAGroup()
+    {
+        var outcome = await mediator.Send(
+            new Join(default, Some.Client, Role.None), TestContext.Current.CancellationToken);
+
+        Assert.Equal("group_id", outcome.Rejection?.Field);
+        Assert.Empty(presence.ReceivedCalls());
+    }
+
+    [Fact]
+    public async Task Send_ReachesTheBusInOrder_GivenThatNobodyWaitsInBetween()
+    {
+        var pending = new List<TaskCompletionSource<PublishResult>>();
+        var published = new List<string?>();
+        var waiting = new FakeBus((message, _) =>
+        {
+            published.Add(message.Id);
+            pending.Add(new(TaskCreationOptions.RunContinuationsAsynchronously));
+            return new ValueTask<PublishResult>(pending[^1].Task);
+        });
+        string[] ids = [.. Enumerable.Range(0, 100).Select(i => $"m{i}")];
+
+        using var own = Provider(new ServiceCollection(), waiting);
+        var sends = ids.Select((id, i) => Send(own, Some.Sender(Permissions.Broadcast), Some.Message with
+        {
+            Id = id,
+            Target = (Target)(i % 3),
+            ToId = Some.OtherClient,
+        })).ToList();
+
+        // Each had reached the bus before its Send returned, and none has been answered.
+        Assert.Equal(ids, published);
+        Assert.All(sends, send => Assert.False(send.IsCompleted));
+        pending.ForEach(answer => answer.SetResult(PublishResult.To(7)));
+        Assert.All(await Task.WhenAll(sends), outcome => Assert.Equal(7, outcome.Instances));
+    }
+
+    [Fact]
+    public void Container_HasOneHandlerAndItsValidators_GivenEachCommand()
+    {
+        Type[] commands =
+        [
+            .. typeof(ISendCommand).Assembly.GetTypes()
+                .Where(type => type is { IsAbstract: false, IsInterface: false } && ResponseOf(type) is not null),
+        ];
+        Assert.Superset(
+            new HashSet<Type>
+            {
+                typeof(SendDirect), typeof(SendGroup), typeof(Broadcast), typeof(Echo), typeof(Heartbeat),
+                typeof(Join), typeof(Leave),
+            },
+            commands.ToHashSet());
+        foreach (var command in commands)
+        {
+            var response = ResponseOf(command)!;
+            Assert.Single(provider.GetServices(typeof(IRequestHandler<,>).MakeGenericType(command, response)));
+            Assert.NotEmpty(provider.GetServices(typeof(IValidator<>).MakeGenericType(command)));
+            Assert.Single(provider.GetServices(typeof(IPipelineBehavior<,>).MakeGenericType(command, response)));
+        }
+    }
+
+    [Fact]
+    public void AddAetherApplication_RegistersSingletonsOnly_SoThatADispatchNeedsNoScope()
+    {
+        var services = new ServiceCollection().AddAetherApplication();
+        Assert.NotEmpty(services);
+        Assert.All(services, service => Assert.Equal(ServiceLifetime.Singleton, service.Lifetime));
+        Assert.Same(
+            provider.GetRequiredService<IRequestHandler<SendGroup, Outcome>>(),
+            provider.GetRequiredService<IRequestHandler<SendGroup, Outcome>>());
+    }
+
+    [Fact]
+    public void AddAetherApplication_ChangesNothing_GivenASecondCall()
+    {
+        var services = new ServiceCollection().AddAetherApplication();
+        int count = services.Count;
+        Assert.Equal(count, services.AddAetherApplication().Count);
+    }
+
+    [Fact]
+    public void AddAetherApplication_KeepsTheHostsClock_GivenOne()
+    {
+        var time = new FakeTimeProvider();
+        using var own = Provider(new ServiceCollection().AddSingleton<TimeProvider>(time));
+        Assert.Same(time, own.GetRequiredService<TimeProvider>());
+        Assert.Same(TimeProvider.System, provider.GetRequiredService<TimeProvider>());
+        var ack = own.GetRequiredService<ServerMessages>().Ack(Some.Client, Some.Group, "m1", 1);
+        Assert.Equal(time.GetUtcNow().UtcDateTime, ack.SentAt);
+    }
+
+    [Fact]
+    public void Container_SkipsTheValidation_GivenAHostsOwnRequest()
+    {
+        // The behaviour is an open generic: a request whose result cannot say no must still be sendable.
+        Assert.Empty(provider.GetServices<IPipelineBehavior<HostsOwn, string>>());
+        Assert.IsType<ValidationBehavior<SendGroup, Outcome>>(
+            Assert.Single(provider.GetServices<IPipelineBehavior<SendGroup, Outcome>>()));
+    }
+
+    private static Type? ResponseOf(Type command) => command.GetInterfaces()
+        .SingleOrDefault(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IRequest<>))
+        ?.GetGenericArguments()[0];
+
+    private ServiceProvider Provider(IServiceCollection services, IMessageBus? other = null) => services
+        .AddAetherApplication()
+        .AddSingleton(other ?? bus)
+        .AddSingleton(presence)
+        .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
+
+    private Task<Outcome> Send(Sender sender, Message message) => Send(provider, sender, message);
+
+    private static Task<Outcome> Send(ServiceProvider provider, Sender sender, Message message) =>
+        provider.GetRequiredService<IMediator>()
+            .Send(MessageCommands.From(sender, message), TestContext.Current.CancellationToken);
+
+    internal sealed record HostsOwn : IRequest<string>;
+}
