@@ -288,10 +288,13 @@ internal sealed class RedisHealth(
     private void OnDisturbed(bool failed)
     {
         Volatile.Write(ref disturbed, 1);
-        Interlocked.Increment(ref epoch);
-        // Coming back loses nothing by itself; if the connection is another one, the look that follows tells.
+        // Coming back loses nothing by itself, and is often told late; if the connection is another one than before, the
+        // look that follows finds it.
         if (failed)
+        {
             live = false;
+            Interlocked.Increment(ref epoch);
+        }
         Volatile.Read(ref wake).TrySetResult();
     }
 
