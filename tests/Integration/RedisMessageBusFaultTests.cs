@@ -224,7 +224,7 @@ public sealed class RedisMessageBusFaultTests
         var sink = new RecordingSink();
         ChannelName[] channels = [Group, ChannelName.Client(Messages.Id("c")), ChannelName.Broadcast];
         foreach (var channel in channels)
-            Assert.True(await two.Bus.SubscribeAsync(channel, sink, Token));
+            Assert.True(await two.Bus.SubscribeAsync(channel, sink, Token), string.Join("\n", two.Log));
 
         Assert.Equal("ws:group:g\n1", await redis.RunAsync("PUBSUB", "SHARDNUMSUB", "ws:group:g"));
         Assert.Equal("0", await CountAsync(redis, "ws:group:g"));

@@ -96,7 +96,8 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
-    /// The connection for commands, after its first attempt: at most the connect timeout later, whether Redis is up or not.
+    /// The connection for commands, after its first attempt: at most the connect timeout later, whether Redis is up or
+    /// not.
     /// </summary>
     public IConnectionMultiplexer ConnectCommands()
     {
@@ -209,7 +210,8 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
         connection.ConnectionFailed += (_, e) =>
         {
             logger.ConnectionFailed(name, e.FailureType);
-            if (disturbs)
+            // An attempt that failed lost nothing. A cluster with one dead node makes one every second.
+            if (disturbs && e.FailureType != ConnectionFailureType.UnableToConnect)
                 Disturbed?.Invoke(true);
         };
         connection.ConnectionRestored += (_, _) =>

@@ -109,6 +109,7 @@ internal sealed class RedisHealth(
             Lose(problem);
             return;
         }
+        connections = pulse.Connections;
         if (receiver.TakeDropped())
         {
             Interlocked.Increment(ref epoch);
@@ -288,8 +289,8 @@ internal sealed class RedisHealth(
     private void OnDisturbed(bool failed)
     {
         Volatile.Write(ref disturbed, 1);
-        // Coming back loses nothing by itself, and is often told late; if the connection is another one than before, the
-        // look that follows finds it.
+        // Coming back loses nothing by itself, and is often told late; if the connection is another one than before,
+        // the look that follows finds it.
         if (failed)
         {
             live = false;
