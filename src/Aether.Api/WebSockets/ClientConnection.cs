@@ -69,15 +69,17 @@ internal sealed partial class ClientConnection : Connection
     /// </summary>
     public void Close(CloseReason why)
     {
+        // Through the queue like any frame: a turn of the loop would overtake answers that are already under way.
         if (TryDecide(why))
-            Loop.Run(() => output.WriteLast(Frame.OfClose(why), dropWaiting: false));
+            _ = Loop.SendAsync(this, Frame.OfClose(why)).AsTask();
     }
 
     /// <summary>Completes when everything written is on its way and the loop will not touch the pipe again.</summary>
     public Task EndAsync()
     {
         var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Loop.Run(() => output.End(drained));
+        // Behind its last frames, which would otherwise find the output ended.
+        _ = Loop.RunAfterAsync(() => output.End(drained)).AsTask();
         return drained.Task;
     }
 
@@ -120,7 +122,9 @@ internal sealed partial class ClientConnection : Connection
     /// <inheritdoc/>
     protected override void Write(Frame frame)
     {
-        if (!output.Write(frame) && TryDecide(CloseReason.TooSlow))
+        if (frame.IsClose)
+            output.WriteLast(frame, dropWaiting: false);
+        else if (!output.Write(frame) && TryDecide(CloseReason.TooSlow))
             output.WriteLast(Frame.OfClose(CloseReason.TooSlow), dropWaiting: true);
     }
 
