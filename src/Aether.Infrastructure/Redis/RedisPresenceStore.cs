@@ -55,6 +55,9 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
         touching = new PresenceLoop(TouchAsync, time);
     }
 
+    /// <summary>The incarnation that holds this instance's members now.</summary>
+    public string? Incarnation => lease?.Id;
+
     // A process that was paused beyond its lease wakes up with all its flags as they were; the clock tells.
     public bool IsReady =>
         ready && lease is { } current && time.GetElapsedTime(current.RenewedAt) < duration;
