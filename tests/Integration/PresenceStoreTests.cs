@@ -34,23 +34,43 @@ public sealed class InMemoryPresenceStoreTests : PresenceStoreContract
 }
 
 /// <summary>The contract, for two instances on one Redis.</summary>
-public sealed class RedisPresenceStoreTests : RedisPresenceStoreContract
-{
-    private protected override Task<RedisServer> StartServerAsync() => RedisServer.StartAsync();
-}
+public sealed class RedisPresenceStoreTests(PresenceServer server)
+    : RedisPresenceStoreContract(server), IClassFixture<PresenceServer>;
 
 /// <summary>
 /// The contract, on a cluster: it refuses a script whose keys are not all in one slot, or that uses a key it was not given.
 /// </summary>
-public sealed class RedisClusterPresenceStoreTests : RedisPresenceStoreContract
+public sealed class RedisClusterPresenceStoreTests(PresenceClusterServer server)
+    : RedisPresenceStoreContract(server), IClassFixture<PresenceClusterServer>;
+
+/// <summary>A Redis for all tests of a class.</summary>
+public class PresenceServer : IAsyncLifetime
 {
-    private protected override Task<RedisServer> StartServerAsync() => RedisServer.StartClusterAsync();
+    private RedisServer? server;
+
+    internal RedisServer Server => server!;
+
+    public async ValueTask InitializeAsync() => server = await StartAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        if (server is not null)
+            await server.DisposeAsync();
+    }
+
+    private protected virtual Task<RedisServer> StartAsync() => RedisServer.StartAsync();
+}
+
+/// <summary>A cluster of one server for all tests of a class.</summary>
+public sealed class PresenceClusterServer : PresenceServer
+{
+    private protected override Task<RedisServer> StartAsync() => RedisServer.StartClusterAsync();
 }
 
 /// <summary>Two instances; after each test both stop, and nothing may be left in Redis.</summary>
-public abstract class RedisPresenceStoreContract : PresenceStoreContract, IAsyncLifetime
+public abstract class RedisPresenceStoreContract(PresenceServer server) : PresenceStoreContract, IAsyncLifetime
 {
-    private RedisServer? server;
     private PresenceInstance? first;
     private PresenceInstance? second;
 
@@ -60,17 +80,13 @@ public abstract class RedisPresenceStoreContract : PresenceStoreContract, IAsync
 
     public async ValueTask InitializeAsync()
     {
-        server = await StartServerAsync();
-        first = await PresenceInstance.StartAsync(server);
-        second = await PresenceInstance.StartAsync(server);
+        first = await PresenceInstance.StartAsync(server.Server);
+        second = await PresenceInstance.StartAsync(server.Server);
     }
 
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        if (server is null)
-            return;
-        await using var ended = server;
         string log = "";
         foreach (var instance in new[] { first, second })
         {
@@ -79,11 +95,9 @@ public abstract class RedisPresenceStoreContract : PresenceStoreContract, IAsync
             await instance.DisposeAsync();
             log += instance.Log;
         }
-        Assert.Equal("0", await server.RunAsync("DBSIZE"));
+        Assert.Equal("0", await server.Server.RunAsync("DBSIZE"));
         // Nothing of a contract test is a fault: a lease that was replaced means that the store misjudged an answer.
         Assert.DoesNotContain("PresenceLeaseReplaced", log, StringComparison.Ordinal);
         Assert.DoesNotContain("Failed", log, StringComparison.Ordinal);
     }
-
-    private protected abstract Task<RedisServer> StartServerAsync();
 }

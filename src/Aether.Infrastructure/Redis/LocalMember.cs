@@ -118,15 +118,15 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             removed = false;
             (batch, waiting) = (waiting, batch);
             var newest = batch.FindLast(static pending => pending.Kind == Kind.Join);
-            // What is held under another lease goes when that one is emptied.
-            bool needed = connections > 0
-                ? newest is not null || lease != current || !certain || written != connections
-                : lease == current && (!certain || written > 0);
-            if (needed)
+            if (connections > 0 && (newest is not null || lease != current || !certain || written != connections))
             {
                 return new PresenceWrite(
                     current, connections, newest?.Role ?? role, newest is null ? roleTime : 0, joined, stateTime, state);
             }
+            // What a removal takes away is taken from the lease that it was held under, current or not: if the answer to an earlier
+            // removal was lost, only this instance knows that the client went.
+            if (connections == 0 && lease is not null && (!certain || written > 0))
+                return new PresenceWrite(lease, 0, role, roleTime, joined, stateTime, state);
             foreach (var pending in batch)
                 pending.TrySetResult(new PresenceChange(PresenceTransition.None, null));
             batch.Clear();
@@ -150,8 +150,9 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             {
                 HeldTransition.Came => PresenceTransition.Came,
                 HeldTransition.Went => PresenceTransition.Went,
-                // A wiped Redis does not know that the client was there; this instance does.
-                HeldTransition.Absent when wiped && written > 0 => PresenceTransition.Went,
+                // Redis was wiped, or an earlier removal was carried out and its answer lost. This instance told that the client
+                // was there, so it tells that it went.
+                HeldTransition.Absent when lease == write.Lease && written > 0 => PresenceTransition.Went,
                 _ => PresenceTransition.None,
             };
             var member = answer.Member ?? (transition == PresenceTransition.Went ? ToMember() : null);
@@ -178,6 +179,19 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             return transition == PresenceTransition.None || maker is not null
                 ? null
                 : new PresenceChange(transition, member);
+        }
+    }
+
+    /// <summary>
+    /// A removal came after the end of the lease: whoever cleans up after that lease removes it, and tells.
+    /// </summary>
+    public void LeftToOthers()
+    {
+        lock (gate)
+        {
+            (lease, written, certain) = (null, 0, true);
+            waiting.InsertRange(0, batch);
+            batch.Clear();
         }
     }
 

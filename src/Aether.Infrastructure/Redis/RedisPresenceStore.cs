@@ -166,6 +166,11 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
                     return;
                 }
                 var answer = await scripts.HoldAsync(member.Group.Id, member.Client, write).ConfigureAwait(false);
+                if (answer.Transition == HeldTransition.TooLate && write.Lease != lease)
+                {
+                    member.LeftToOthers();
+                    continue;
+                }
                 if (answer.Transition == HeldTransition.TooLate)
                 {
                     GiveUp(member, write);
