@@ -297,7 +297,8 @@ public sealed class RedisPresenceStoreFaultTests : IAsyncLifetime
         Assert.True(paused.Store.IsReady);
         Assert.Equal(
             PresenceTransition.Unavailable, (await paused.Store.JoinAsync(Group, X, Role.Worker, Token)).Transition);
-        Assert.DoesNotContain(incarnation, await Server.RunAsync("KEYS", "*"), StringComparison.Ordinal);
+        await Eventually.True(
+            async () => !(await Server.RunAsync("KEYS", "*")).Contains(incarnation, StringComparison.Ordinal));
         Assert.Empty(await PlainSetAsync());
     }
 
@@ -412,7 +413,8 @@ public sealed class RedisPresenceStoreFaultTests : IAsyncLifetime
             clock.Advance(TimeSpan.FromMilliseconds(50));
             return (await MembersAsync(one, Group)).All(member => member.LastSeen > joined[member.ClientId]);
         });
-        Assert.Equal(calls + 1, await ScriptCallsAsync());
+        // Two if the writing fell into the middle of the noting.
+        Assert.InRange(await ScriptCallsAsync(), calls + 1, calls + 2);
 
         void TouchAll()
         {
@@ -424,20 +426,12 @@ public sealed class RedisPresenceStoreFaultTests : IAsyncLifetime
     [Fact]
     public async Task Touch_LeavesNothing_GivenClientThatLeftMeanwhile()
     {
-        var clock = new FakeTimeProvider();
-        var one = await StartAsync(TimeSpan.FromHours(1), clock);
+        var one = await StartAsync();
         await one.Store.JoinAsync(Group, X, Role.Worker, Token);
-        clock.Advance(TimeSpan.FromSeconds(10));
-        one.Store.Touch(Group, X);
-        await one.Store.LeaveAsync(Group, X, Token);
-        long calls = await ScriptCallsAsync();
 
-        await Eventually.True(async () =>
-        {
-            clock.Advance(TimeSpan.FromMilliseconds(500));
-            return await ScriptCallsAsync() > calls;
-        });
-        Assert.Equal("0", await Server.RunAsync("EXISTS", "ws:holders:{g}"));
+        await one.Scripts.TouchAsync(Group, ["y"]);
+
+        Assert.Equal("x\nx:seen", string.Join('\n', (await Server.RunAsync("HKEYS", "ws:holders:{g}")).Split('\n').Order()));
     }
 
     private async Task<PresenceInstance> StartAsync(TimeSpan? lease = null, TimeProvider? time = null)

@@ -10,6 +10,8 @@ namespace Aether.Infrastructure.Redis;
 /// </summary>
 internal sealed class LocalMember(LocalGroup group, VisionId client)
 {
+    private static readonly byte[] NoState = "{}"u8.ToArray();
+
     private readonly Lock gate = new();
     private List<Pending> waiting = [];
     private List<Pending> batch = [];
@@ -27,7 +29,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private long roleTime;
     private long joined;
     private long stateTime;
-    private ReadOnlyMemory<byte> state = "{}"u8.ToArray();
+    private ReadOnlyMemory<byte> state = NoState;
     private long touchedAt;
 
     private enum Kind
@@ -157,7 +159,12 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             };
             var member = answer.Member ?? (transition == PresenceTransition.Went ? ToMember() : null);
             (lease, written, certain) = (write.Lease, write.Connections, true);
-            if (write.Connections > 0 && answer.Member is { } now)
+            if (write.Connections == 0)
+            {
+                // Who comes next starts anew.
+                (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
+            }
+            else if (answer.Member is { } now)
             {
                 (role, roleTime, joined) = (now.Role, answer.RoleTime, answer.Joined);
                 if (answer.StateTime > stateTime)
@@ -190,6 +197,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         lock (gate)
         {
             (lease, written, certain) = (null, 0, true);
+            (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
             waiting.InsertRange(0, batch);
             batch.Clear();
         }

@@ -21,12 +21,13 @@ internal sealed class PresenceInstance : IPresenceWatcher, ILogger<RedisPresence
     {
         this.redis = redis;
         var options = Options.Create(new RealtimeOptions { Presence = { Lease = new Duration(lease) } });
+        Scripts = new PresenceScripts(redis, new RedisNames(options));
         Store = new RedisPresenceStore(redis, new RedisNames(options), options, time, this, this);
     }
 
     public RedisPresenceStore Store { get; }
 
-    public IDatabase Database => redis.GetDatabase();
+    public PresenceScripts Scripts { get; }
 
     /// <summary>What the watcher heard, as <c>Went group client</c>, sorted.</summary>
     public IReadOnlyList<string> Changes =>
