@@ -38,7 +38,8 @@ public sealed class RedisPresenceStoreTests(PresenceServer server)
     : RedisPresenceStoreContract(server), IClassFixture<PresenceServer>;
 
 /// <summary>
-/// The contract, on a cluster: it refuses a script whose keys are not all in one slot, or that uses a key it was not given.
+/// The contract, on a cluster: it refuses a script whose keys are not all in one slot, or that uses a key it was not
+/// given.
 /// </summary>
 public sealed class RedisClusterPresenceStoreTests(PresenceClusterServer server)
     : RedisPresenceStoreContract(server), IClassFixture<PresenceClusterServer>;

@@ -5,8 +5,8 @@ namespace Aether.Infrastructure.Redis;
 
 /// <summary>
 /// The truth about one client in one group on this instance, and what Redis is known to hold of it. One write at a time
-/// is on its way for a client, always of the newest truth: what changes meanwhile waits, and one more write covers it all. So an
-/// old value can never arrive after a newer one, and a thousand changes at once cost few round trips.
+/// is on its way for a client, always of the newest truth: what changes meanwhile waits, and one more write covers it
+/// all. So an old value can never arrive after a newer one, and a thousand changes at once cost few round trips.
 /// </summary>
 internal sealed class LocalMember(LocalGroup group, VisionId client)
 {
@@ -122,11 +122,11 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             var newest = batch.FindLast(static pending => pending.Kind == Kind.Join);
             if (connections > 0 && (newest is not null || lease != current || !certain || written != connections))
             {
-                return new PresenceWrite(
-                    current, connections, newest?.Role ?? role, newest is null ? roleTime : 0, joined, stateTime, state);
+                var (newRole, said) = newest is null ? (role, roleTime) : (newest.Role, 0);
+                return new PresenceWrite(current, connections, newRole, said, joined, stateTime, state);
             }
-            // What a removal takes away is taken from the lease that it was held under, current or not: if the answer to an earlier
-            // removal was lost, only this instance knows that the client went.
+            // What a removal takes away is taken from the lease that it was held under, current or not: if the answer
+            // to an earlier removal was lost, only this instance knows that the client went.
             if (connections == 0 && lease is not null && (!certain || written > 0))
                 return new PresenceWrite(lease, 0, role, roleTime, joined, stateTime, state);
             foreach (var pending in batch)
@@ -152,8 +152,8 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             {
                 HeldTransition.Came => PresenceTransition.Came,
                 HeldTransition.Went => PresenceTransition.Went,
-                // Redis was wiped, or an earlier removal was carried out and its answer lost. This instance told that the client
-                // was there, so it tells that it went.
+                // Redis was wiped, or an earlier removal was carried out and its answer lost. This instance told that
+                // the client was there, so it tells that it went.
                 HeldTransition.Absent when lease == write.Lease && written > 0 => PresenceTransition.Went,
                 _ => PresenceTransition.None,
             };
@@ -203,7 +203,9 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         }
     }
 
-    /// <summary>Redis refused a write, so nothing of it happened: the joins in it failed, and the rest is tried without them.</summary>
+    /// <summary>
+    /// Redis refused a write, so nothing of it happened: the joins in it failed, and the rest is tried without them.
+    /// </summary>
     /// <returns>Whether there was a join in it; otherwise there is nothing to do without.</returns>
     public bool Refused()
     {
@@ -273,7 +275,8 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
 
     private void Fail(Pending pending)
     {
-        // A join that failed is not registered: its connection is not taken back by anybody else. (After Close there is none.)
+        // A join that failed is not registered: its connection is not taken back by anybody else. (After Close there
+        // is none.)
         if (pending.Kind == Kind.Join && connections > 0)
             connections--;
         pending.TrySetResult(new PresenceChange(PresenceTransition.Unavailable, null));

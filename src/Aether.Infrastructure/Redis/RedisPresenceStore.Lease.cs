@@ -102,7 +102,7 @@ internal sealed partial class RedisPresenceStore
             Unready();
             logLimit.Unavailable(exception);
         }
-#pragma warning disable CA1031 // A loop that ends leaves the instance without presence for good. It is told, and tried again.
+#pragma warning disable CA1031 // A loop that ends would leave the instance without presence for good.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -268,19 +268,20 @@ internal sealed partial class RedisPresenceStore
         return PresenceTouches.Period;
     }
 
-    // A connection that broke may mean another server, or the same one with older data; and what was on its way through it
-    // may arrive after what is sent now. (The other kind of connection only carries messages.)
+    // A connection that broke may mean another server, or the same one with older data; and what was on its way
+    // through it may arrive after what is sent now. (The other kind of connection only carries messages.)
     private void OnConnectionFailed(object? sender, ConnectionFailedEventArgs args)
     {
-        // One that never was can break nothing. A cluster names servers that nobody reaches, and they are tried for ever.
-        if (args.ConnectionType == ConnectionType.Interactive && args.FailureType != ConnectionFailureType.UnableToConnect)
+        // One that never was can break nothing. A cluster names servers that nobody reaches, and they are tried for
+        // ever.
+        if (args is { ConnectionType: ConnectionType.Interactive, FailureType: not ConnectionFailureType.UnableToConnect })
             Distrust();
     }
 
     private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs args)
     {
         // A server that hung and came back can be restored without having failed. The first time is no return.
-        if (args.ConnectionType == ConnectionType.Interactive && args.EndPoint is { } server && !known.TryAdd(server, true))
+        if (args is { ConnectionType: ConnectionType.Interactive, EndPoint: { } server } && !known.TryAdd(server, true))
             Distrust();
         keeping.Wake();
     }

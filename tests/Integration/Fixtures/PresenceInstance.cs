@@ -9,7 +9,9 @@ using StackExchange.Redis;
 
 namespace Aether.Tests.Integration.Fixtures;
 
-/// <summary>The presence store of one instance, with a connection of its own, and what it told of others' changes.</summary>
+/// <summary>
+/// The presence store of one instance, with a connection of its own, and what it told of others' changes.
+/// </summary>
 internal sealed class PresenceInstance : IPresenceWatcher, ILogger<RedisPresenceStore>, IAsyncDisposable
 {
     private readonly ConnectionMultiplexer redis;
@@ -30,8 +32,7 @@ internal sealed class PresenceInstance : IPresenceWatcher, ILogger<RedisPresence
     public PresenceScripts Scripts { get; }
 
     /// <summary>What the watcher heard, as <c>Went group client</c>, sorted.</summary>
-    public IReadOnlyList<string> Changes =>
-        [.. changes.Select(one => $"{one.Change.Transition} {one.Group} {one.Change.Member!.ClientId}").Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Changes => [.. changes.Select(Text).Order(StringComparer.Ordinal)];
 
     public string Log => string.Join(" | ", log);
 
@@ -68,6 +69,9 @@ internal sealed class PresenceInstance : IPresenceWatcher, ILogger<RedisPresence
             await redis.CloseAsync();
         await redis.DisposeAsync();
     }
+
+    private static string Text((VisionId Group, PresenceChange Change) one) =>
+        $"{one.Change.Transition} {one.Group} {one.Change.Member!.ClientId}";
 
     void IPresenceWatcher.OnChanged(VisionId group, PresenceChange change) => changes.Enqueue((group, change));
 
