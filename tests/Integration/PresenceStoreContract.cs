@@ -80,15 +80,16 @@ public abstract class PresenceStoreContract
     [Fact]
     public async Task JoinAsync_StartsAnew_GivenClientThatWent()
     {
-        await First.JoinAsync(group, Client, Role.Worker, Token);
-        await First.UpdateStateAsync(group, Client, Utf8("""{"old":true}"""), Token);
-        await First.LeaveAsync(group, Client, Token);
-
-        var change = await First.JoinAsync(group, Client, Role.Observer, Token);
-
-        Assert.Equal(PresenceTransition.Came, change.Transition);
-        AssertMember(change.Member, Role.Observer, connections: 1, "{}");
-        AssertMember(Assert.Single(await MembersAsync(Second)), Role.Observer, connections: 1, "{}");
+        // Many times, as a store may still be busy with the last leave when the next join comes.
+        for (int i = 0; i < 300; i++)
+        {
+            var change = await First.JoinAsync(group, Client, Role.Observer, Token);
+            Assert.Equal(PresenceTransition.Came, change.Transition);
+            AssertMember(change.Member, Role.Observer, connections: 1, "{}");
+            await First.UpdateStateAsync(group, Client, Utf8("""{"old":true}"""), Token);
+            Assert.Equal(PresenceTransition.Went, (await First.LeaveAsync(group, Client, Token)).Transition);
+        }
+        Assert.Empty(await MembersAsync(Second));
     }
 
     [Fact]

@@ -385,6 +385,28 @@ public sealed class RedisPresenceStoreFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public void LocalMember_SaysNothingOld_GivenJoinRightAfterTheLastLeave()
+    {
+        // The object is still there when the next join comes; with what was said before, the client would not start anew.
+        var member = new LocalMember(new LocalGroup(Group), X);
+        var lease = new PresenceLease(end: 1, renewedAt: 0) { Id = "a" };
+        var record = new Member(X, Role.Worker, "{\"old\":1}"u8.ToArray(), 1, DateTime.UnixEpoch, DateTime.UnixEpoch);
+        member.Join(Role.Worker, now: 0, out _);
+        var answer = new Held(HeldTransition.Came, Before: 0, record, RoleTime: 5, Joined: 5, StateTime: 6);
+        member.Succeeded(member.Next(lease, out _)!.Value, answer, out _);
+        member.Leave(canWrite: true, out _);
+        member.Succeeded(
+            member.Next(lease, out _)!.Value, answer with { Transition = HeldTransition.Went, Before = 1 }, out _);
+
+        member.Join(Role.Observer, now: 0, out _);
+        var write = member.Next(lease, out _)!.Value;
+
+        Assert.Equal((1, Role.Observer, 0L, 0L, 0L), (
+            write.Connections, write.Role, write.RoleTime, write.Joined, write.StateTime));
+        Assert.True(write.State.Span.SequenceEqual("{}"u8));
+    }
+
+    [Fact]
     public async Task JoinAsync_PlainSetInRedis_GivenMembers()
     {
         var one = await StartAsync();

@@ -274,7 +274,8 @@ internal sealed partial class RedisPresenceStore
     {
         // One that never was can break nothing. A cluster names servers that nobody reaches, and they are tried for
         // ever.
-        if (args is { ConnectionType: ConnectionType.Interactive, FailureType: not ConnectionFailureType.UnableToConnect })
+        bool broke = args.FailureType != ConnectionFailureType.UnableToConnect;
+        if (broke && args.ConnectionType == ConnectionType.Interactive)
             Distrust();
     }
 
