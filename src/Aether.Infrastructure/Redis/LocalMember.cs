@@ -180,12 +180,13 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             {
                 pending.TrySetResult(new PresenceChange(
                     pending == maker ? transition : PresenceTransition.None,
-                    transition == PresenceTransition.Went && pending != maker ? null : member));
+                    transition == PresenceTransition.Went && pending != maker ? null : member,
+                    answer.GroupSize));
             }
             batch.Clear();
             return transition == PresenceTransition.None || maker is not null
                 ? null
-                : new PresenceChange(transition, member);
+                : new PresenceChange(transition, member, answer.GroupSize);
         }
     }
 

@@ -123,7 +123,8 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     /// <summary>
     /// Takes some clients from an incarnation, and gives those that are present no more, as they were.
     /// </summary>
-    public async Task<IReadOnlyList<Member>> ReapAsync(VisionId group, string incarnation, RedisValue[] clients)
+    public async Task<(int GroupSize, IReadOnlyList<Member> Went)> ReapAsync(
+        VisionId group, string incarnation, RedisValue[] clients)
     {
         var result = await database.ScriptEvaluateAsync(
             Reap,
@@ -131,7 +132,7 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
             clients,
             Primary).ConfigureAwait(false);
         var went = new List<Member>();
-        foreach (var entry in (RedisResult[])result!)
+        foreach (var entry in (RedisResult[])result[1]!)
         {
             if (VisionId.TryParse((string?)entry[0], out var client))
             {
@@ -144,7 +145,7 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
                     Time((long)entry[4])));
             }
         }
-        return went;
+        return ((int)result[0], went);
     }
 
     /// <summary>
@@ -184,7 +185,8 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
             Time((long)result[5]),
             Time((long)result[7]));
         return new Held(
-            (HeldTransition)transition, (int)result[1], member, (long)result[4], (long)result[5], (long)result[6]);
+            (HeldTransition)transition, (int)result[1], member, (long)result[4], (long)result[5], (long)result[6],
+            result.Length > 9 ? (int)result[9] : 0);
     }
 
     private static byte[] State(RedisResult result) => (byte[]?)result is { Length: > 0 } state ? state : NoState;
@@ -226,13 +228,15 @@ internal enum HeldTransition
 /// <param name="RoleTime">When its role was said, in ms by Redis's clock.</param>
 /// <param name="Joined">When it came, in ms by Redis's clock.</param>
 /// <param name="StateTime">When its state was said, in ms by Redis's clock; 0 never.</param>
+/// <param name="GroupSize">How many members the group has now; 0 where a script does not say it.</param>
 internal readonly record struct Held(
     HeldTransition Transition,
     int Before = 0,
     Member? Member = null,
     long RoleTime = 0,
     long Joined = 0,
-    long StateTime = 0);
+    long StateTime = 0,
+    int GroupSize = 0);
 
 /// <summary>One absolute fact about a client, to be written under a lease.</summary>
 internal readonly record struct PresenceWrite(
