@@ -387,7 +387,7 @@ public sealed class RedisPresenceStoreFaultTests : IAsyncLifetime
     [Fact]
     public void LocalMember_SaysNothingOld_GivenJoinRightAfterTheLastLeave()
     {
-        // The object is still there when the next join comes; with what was said before, the client would not start anew.
+        // The object is still there when the next join comes. With what was said before, nobody starts anew.
         var member = new LocalMember(new LocalGroup(Group), X);
         var lease = new PresenceLease(end: 1, renewedAt: 0) { Id = "a" };
         var record = new Member(X, Role.Worker, "{\"old\":1}"u8.ToArray(), 1, DateTime.UnixEpoch, DateTime.UnixEpoch);
