@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Aether.Api.Access;
 using Aether.Api.Hosting;
 using Aether.Api.Http;
@@ -160,10 +161,15 @@ internal sealed class RealtimeEndpoint(
         }).ConfigureAwait(false);
         // Nobody looks at them again, and the connection may live for days.
         context.Request.Headers.Clear();
-        connection.Open(capture.Output!, profile.Full ? Welcome(connection) : null);
+        // A host may bring its own WebSocket, and then there was nothing to upgrade.
+        var output = capture.Output ?? PipeWriter.Create(new HostSocketStream(socket));
+        connection.Open(output, profile.Full ? Welcome(connection) : null);
         try
         {
-            await connection.ReceiveAsync(socket, capture.Transport!).ConfigureAwait(false);
+            await connection.ReceiveAsync(socket, capture.Transport).ConfigureAwait(false);
+            // What is under way needs the socket, which is disposed of at the end of this.
+            if (capture.Output is null)
+                await connection.EndAsync().ConfigureAwait(false);
         }
         catch (Exception fault)
         {
