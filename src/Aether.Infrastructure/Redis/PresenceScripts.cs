@@ -5,8 +5,9 @@ using Role = Aether.Domain.Role;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// What presence asks of Redis, one method per command. Each touches the keys of one slot. The scripts go as EVALSHA; the client
-/// library loads one again that a server does not know. Everything is the primary's business: a replica may be behind.
+/// What presence asks of Redis, one method per command. Each touches the keys of one slot. The scripts go as EVALSHA;
+/// the client library loads one again that a server does not know. Everything is the primary's business: a replica may
+/// be behind.
 /// </summary>
 internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames names)
 {
@@ -66,7 +67,7 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
             if (parts.Length != 5 || !int.TryParse(parts[0], out int connections)
                 || !int.TryParse(parts[1], out int role) || !long.TryParse(parts[3], out long joined))
                 continue; // nobody of ours wrote that
-            long seen = beside.TryGetValue(client.Value + ":seen", out var at) && at.TryParse(out long ms) ? ms : joined;
+            long seen = beside.TryGetValue(client.Value + ":seen", out var at) ? (long)at : joined;
             byte[] state = beside.TryGetValue(client.Value + ":state", out var said) ? (byte[])said! : NoState;
             members.Add(new Member(client, (Role)role, state, connections, Time(joined), Time(seen)));
         }
@@ -119,7 +120,9 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     public async Task<RedisValue[]> GetHeldAsync(VisionId group, string incarnation) =>
         await database.HashKeysAsync(names.Held(group, incarnation), Primary).ConfigureAwait(false);
 
-    /// <summary>Takes some clients from an incarnation, and gives those that are present no more, as they were.</summary>
+    /// <summary>
+    /// Takes some clients from an incarnation, and gives those that are present no more, as they were.
+    /// </summary>
     public async Task<IReadOnlyList<Member>> ReapAsync(VisionId group, string incarnation, RedisValue[] clients)
     {
         var result = await database.ScriptEvaluateAsync(
@@ -133,7 +136,12 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
             if (VisionId.TryParse((string?)entry[0], out var client))
             {
                 went.Add(new Member(
-                    client, (Role)(int)entry[2], State(entry[5]), (int)entry[1], Time((long)entry[3]), Time((long)entry[4])));
+                    client,
+                    (Role)(int)entry[2],
+                    State(entry[5]),
+                    (int)entry[1],
+                    Time((long)entry[3]),
+                    Time((long)entry[4])));
             }
         }
         return went;
@@ -152,7 +160,8 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     }
 
     /// <summary>
-    /// Forgets an incarnation that holds nobody. The lease goes last: as long as it is there, somebody comes to clean up.
+    /// Forgets an incarnation that holds nobody. The lease goes last: as long as it is there, somebody comes to clean
+    /// up.
     /// </summary>
     public async Task ForgetAsync(string incarnation)
     {
@@ -168,7 +177,12 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
         if (transition == 0)
             return new Held(HeldTransition.Absent, (int)result[1]);
         var member = new Member(
-            client, (Role)(int)result[3], State(result[8]), (int)result[2], Time((long)result[5]), Time((long)result[7]));
+            client,
+            (Role)(int)result[3],
+            State(result[8]),
+            (int)result[2],
+            Time((long)result[5]),
+            Time((long)result[7]));
         return new Held(
             (HeldTransition)transition, (int)result[1], member, (long)result[4], (long)result[5], (long)result[6]);
     }
