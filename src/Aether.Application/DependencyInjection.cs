@@ -1,4 +1,5 @@
 using Aether.Application.Instrumentation;
+using Aether.Application.Messaging;
 using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
@@ -28,6 +29,7 @@ public static class DependencyInjection
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ServerMessages>();
         services.AddSingleton<IPresenceWatcher, PresenceAnnouncer>();
+        services.TryAddSingleton<IRealtime, Realtime>();
         services.TryAddSingleton<ServiceFactory>(provider => provider.GetRequiredService);
         services.TryAddSingleton<IMediator, Mediator>();
         services.AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>));

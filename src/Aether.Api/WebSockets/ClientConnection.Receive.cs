@@ -39,8 +39,13 @@ internal sealed partial class ClientConnection
     }
 
     /// <summary>Receives until the client or the server has closed. Ends normally however the connection ended.</summary>
-    public async Task ReceiveAsync(WebSocket socket, Stream transport)
+    /// <param name="socket">The WebSocket.</param>
+    /// <param name="transport">What it reads from; none if it is the host's own.</param>
+    public async Task ReceiveAsync(WebSocket socket, Stream? transport)
     {
+        // No byte of it passes by here, so nothing can be said of its silence: its host looks after that.
+        if (transport is null)
+            Volatile.Write(ref lastRead, long.MaxValue);
         try
         {
             while (true)
@@ -70,7 +75,7 @@ internal sealed partial class ClientConnection
             // The library has answered a broken frame with 1002 or 1007. Taking in the rest gives that answer the chance to
             // arrive: a socket that is closed over unread bytes resets the connection instead.
             TryDecide(CloseReason.InvalidUtf8);
-            await LingerAsync(transport).ConfigureAwait(false);
+            await LingerAsync(transport ?? Stream.Null).ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is IOException or OperationCanceledException or ObjectDisposedException)
         {
@@ -93,7 +98,7 @@ internal sealed partial class ClientConnection
                     Grow(ref buffer);
                 var received = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None).ConfigureAwait(false);
                 length += received.Count;
-                if (received.MessageType == WebSocketMessageType.Close || !IsWithinLimits())
+                if (received.MessageType == WebSocketMessageType.Close || !IsWithinLimits(length))
                     return null;
                 if (received.EndOfMessage)
                     return buffer.AsSpan(0, length).ToArray();
@@ -113,9 +118,9 @@ internal sealed partial class ClientConnection
         buffer = larger;
     }
 
-    private bool IsWithinLimits()
+    private bool IsWithinLimits(int received = 0)
     {
-        if (inbound.MessageBytes > (ulong)services.Limits.MaxMessageBytes)
+        if (Math.Max(inbound.MessageBytes, (ulong)received) > (ulong)services.Limits.MaxMessageBytes)
             Close(CloseReason.MessageTooBig($"message: must be at most {services.Limits.MaxMessageBytes} bytes"));
         else if (inbound.Fragments > ConnectionLimits.MaxFragments)
             Close(CloseReason.MessageTooBig($"message: must be at most {ConnectionLimits.MaxFragments} fragments"));

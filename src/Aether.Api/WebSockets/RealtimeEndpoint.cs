@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Pipelines;
 using Aether.Api.Access;
 using Aether.Api.Hosting;
 using Aether.Api.Http;
@@ -162,7 +163,9 @@ internal sealed class RealtimeEndpoint(
         context.Request.Headers.Clear();
         // Or each message of days would become a child of this handshake's trace.
         Activity.Current = null;
-        connection.Open(capture.Output!, profile.Full ? Welcome(connection) : null);
+        // A host may bring its own WebSocket, and then there was nothing to upgrade.
+        var output = capture.Output ?? PipeWriter.Create(new HostSocketStream(socket));
+        connection.Open(output, profile.Full ? Welcome(connection) : null);
         if (services.Limits.ReplaceDuplicates)
         {
             await services.Mediator.Send(
@@ -171,7 +174,10 @@ internal sealed class RealtimeEndpoint(
         }
         try
         {
-            await connection.ReceiveAsync(socket, capture.Transport!).ConfigureAwait(false);
+            await connection.ReceiveAsync(socket, capture.Transport).ConfigureAwait(false);
+            // What is under way needs the socket, which is disposed of at the end of this.
+            if (capture.Output is null)
+                await connection.EndAsync().ConfigureAwait(false);
         }
         catch (Exception fault)
         {
