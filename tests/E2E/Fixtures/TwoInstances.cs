@@ -53,15 +53,14 @@ public sealed class TwoInstances : IAsyncLifetime
     /// <summary>Waits until a server takes connections.</summary>
     public static async Task WaitUntilReadyAsync(ServerProcess server, TimeSpan? within = null)
     {
-        using var http = server.CreateHttpClient();
         await Eventually.HoldsAsync(
-            async () => await StatusAsync(http, "/health/ready") == 200, "the server is ready", within ?? TimeSpan.FromSeconds(30));
+            async () => await StatusAsync(server, "/health/ready") == 200, "the server is ready", within ?? TimeSpan.FromSeconds(30));
     }
 
     /// <summary>The status that a path answers with.</summary>
-    public static async Task<int> StatusAsync(HttpClient http, string path)
+    public static async Task<int> StatusAsync(ServerProcess server, string path)
     {
-        using var answer = await http.GetAsync(new Uri(path, UriKind.Relative));
+        using var answer = await server.GetAsync(path);
         return (int)answer.StatusCode;
     }
 

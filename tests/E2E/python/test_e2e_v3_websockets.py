@@ -160,7 +160,12 @@ class Client:
     def __init__(self, server, group, name, query="", **options):
         self.group, self.name = group, name
         self.connecting = websockets.connect(
-            f"ws://{server.address}/v3/ws/group/{group}/client/{name}{query}", open_timeout=PATIENCE, **options
+            f"ws://{server.address}/v3/ws/group/{group}/client/{name}{query}",
+            open_timeout=PATIENCE,
+            # This library does not read pongs while its queue is full, and would close a busy connection as dead.
+            ping_interval=None,
+            max_queue=None,
+            **options,
         )
 
     async def __aenter__(self):
@@ -236,6 +241,10 @@ def tearDownModule():
 
 class V3Test(unittest.IsolatedAsyncioTestCase):
     """What the tests share. Each test has groups and clients of its own name."""
+
+    async def asyncSetUp(self):
+        # unittest turns it on, and then fifty clients take a minute.
+        asyncio.get_running_loop().set_debug(False)
 
     async def eventually(self, condition, what):
         deadline = time.monotonic() + PATIENCE
