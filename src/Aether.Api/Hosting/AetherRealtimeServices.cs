@@ -1,8 +1,10 @@
 using Aether.Api.Access;
 using Aether.Api.Hosting;
+using Aether.Api.Legacy;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Infrastructure;
 using MediatR;
@@ -41,7 +43,10 @@ public static class AetherRealtimeServices
         services.AddAetherInstrumentation();
 
         services.AddSingleton(provider => new DeliveryLoops(Options(provider).Delivery.Loops));
-        services.AddSingleton<Hub>();
+        services.AddSingleton(provider => new Hub(
+            provider.GetRequiredService<IMessageBus>(),
+            provider.GetRequiredService<DeliveryLoops>(),
+            provider.GetRequiredService<ServerMessages>()));
         services.AddSingleton<Instance>();
         services.AddSingleton<Clock>();
         services.AddSingleton<ApiKeys>();
@@ -53,8 +58,11 @@ public static class AetherRealtimeServices
             new ConnectionLimits(Options(provider)),
             provider.GetRequiredService<Instance>(),
             provider.GetRequiredService<Clock>(),
-            provider.GetRequiredService<ILogger<ClientConnection>>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<SocketConnection>>()));
         services.AddSingleton<RealtimeEndpoint>();
+        services.AddSingleton<LegacyReceivers>();
+        services.AddSingleton<LegacyEndpoint>();
         services.AddHostedService<RealtimeLifecycle>();
         services.AddHostedService<ConnectionClock>();
         services.AddHealthChecks().AddCheck<BackplaneHealthCheck>("aether", tags: [ReadyTag]);
