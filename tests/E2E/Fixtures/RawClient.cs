@@ -152,6 +152,8 @@ public sealed class RawClient : IAsyncDisposable
             closed = new Closed(
                 frame.CloseCode, frame.Content.Length > 2 ? Encoding.UTF8.GetString(frame.Content, 2, frame.Content.Length - 2) : "");
             await SendBytesUnlessClosedAsync(Frame(RawFrame.Close, frame.Content[..Math.Min(2, frame.Content.Length)]));
+            // A server that lost track of our frames cannot see that answer; that nothing more comes it can.
+            EndSending();
         }
         return closed;
     }
@@ -201,6 +203,18 @@ public sealed class RawClient : IAsyncDisposable
     {
         socket.Dispose();
         return default;
+    }
+
+    private void EndSending()
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The server was faster.
+        }
     }
 
     private async Task UpgradeAsync(ServerProcess server, string target, string[] headers)
