@@ -14,7 +14,9 @@ using Xunit;
 
 namespace Aether.Tests.Integration;
 
-/// <summary>Another application takes the real-time layer in with two lines, and talks to its clients from its own code.</summary>
+/// <summary>
+/// Another application takes the real-time layer in with two lines, and talks to its clients from its own code.
+/// </summary>
 public sealed class EmbeddingTests : IAsyncLifetime
 {
     private WebApplication app = null!;
@@ -43,7 +45,8 @@ public sealed class EmbeddingTests : IAsyncLifetime
     {
         using var http = app.GetTestClient();
         Assert.Equal("hello", await http.GetStringAsync(new Uri("/hello", UriKind.Relative), Cancelled));
-        Assert.Equal("{\"status\":\"ok\",\"reason\":null}", await http.GetStringAsync(new Uri("/health/ready", UriKind.Relative), Cancelled));
+        Assert.Equal("{\"status\":\"ok\",\"reason\":null}",
+            await http.GetStringAsync(new Uri("/health/ready", UriKind.Relative), Cancelled));
     }
 
     [Fact]
@@ -51,7 +54,9 @@ public sealed class EmbeddingTests : IAsyncLifetime
     {
         using var a = await ConnectAsync(app, "g", "a");
         using var b = await ConnectAsync(app, "g", "b");
-        await SendAsync(a, """{"msg_type":"msg","target":"group","from_id":"a","msg":"hi","payload":{},"sent_at":"2026-01-02T03:04:05Z"}""");
+        await SendAsync(a, """
+            {"msg_type":"msg","target":"group","from_id":"a","msg":"hi","payload":{},"sent_at":"2026-01-02T03:04:05Z"}
+            """);
         Assert.Equal("hi", (await ReceiveAsync(b)).GetProperty("msg").GetString());
         Assert.Equal("hi", (await ReceiveAsync(a)).GetProperty("msg").GetString());
         await a.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Cancelled);
@@ -93,7 +98,8 @@ public sealed class EmbeddingTests : IAsyncLifetime
         Assert.Null(outcome.Rejection);
         var message = await ReceiveAsync(addressee);
         Assert.Equal(("msg", "you", "a"), (
-            message.GetProperty("msg_type").GetString(), message.GetProperty("msg").GetString(), message.GetProperty("to_id").GetString()));
+            message.GetProperty("msg_type").GetString(), message.GetProperty("msg").GetString(),
+                message.GetProperty("to_id").GetString()));
         await Realtime.Broadcast(new RealtimeMessage { Msg = "all" }, Cancelled);
         Assert.Equal("all", (await ReceiveAsync(other)).GetProperty("msg").GetString());
     }
@@ -116,11 +122,14 @@ public sealed class EmbeddingTests : IAsyncLifetime
     {
         var message = new RealtimeMessage();
         Assert.Equal(
-            "groupId", (await Assert.ThrowsAsync<ArgumentException>(() => Realtime.ToGroup(id!, message, Cancelled))).ParamName);
+            "groupId", (await Assert.ThrowsAsync<ArgumentException>(() =>
+                Realtime.ToGroup(id!, message, Cancelled))).ParamName);
         Assert.Equal(
-            "groupId", (await Assert.ThrowsAsync<ArgumentException>(() => Realtime.ToClient(id!, "a", message, Cancelled))).ParamName);
+            "groupId", (await Assert.ThrowsAsync<ArgumentException>(() =>
+                Realtime.ToClient(id!, "a", message, Cancelled))).ParamName);
         Assert.Equal(
-            "clientId", (await Assert.ThrowsAsync<ArgumentException>(() => Realtime.ToClient("g", id!, message, Cancelled))).ParamName);
+            "clientId", (await Assert.ThrowsAsync<ArgumentException>(() =>
+                Realtime.ToClient("g", id!, message, Cancelled))).ParamName);
     }
 
     public static TheoryData<string, RealtimeMessage> BadMessages => new()
@@ -159,9 +168,11 @@ public sealed class EmbeddingTests : IAsyncLifetime
         await using var host = new WebApplicationFactory<Program>();
         using var http = host.CreateClient();
         Assert.StartsWith(
-            "{\"status\":\"ok\"", await http.GetStringAsync(new Uri("/health/live", UriKind.Relative), Cancelled), StringComparison.Ordinal);
+            "{\"status\":\"ok\"", await http.GetStringAsync(new Uri("/health/live", UriKind.Relative), Cancelled),
+                StringComparison.Ordinal);
         var sockets = host.Server.CreateWebSocketClient();
-        using var client = await sockets.ConnectAsync(new Uri(host.Server.BaseAddress, "/v3/ws/group/g/client/a"), Cancelled);
+        using var client = await sockets.ConnectAsync(new Uri(host.Server.BaseAddress, "/v3/ws/group/g/client/a"),
+            Cancelled);
         await host.Services.GetRequiredService<IRealtime>().ToGroup("g", new RealtimeMessage { Msg = "hi" }, Cancelled);
         Assert.Equal("hi", (await ReceiveAsync(client)).GetProperty("msg").GetString());
     }

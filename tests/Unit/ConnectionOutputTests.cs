@@ -237,7 +237,9 @@ public sealed class ConnectionOutputTests
         return new ClientConnection(services, sender, new Profile(false, true, Role.None), "", loop, () => { });
     }
 
-    /// <summary>A pipe that takes the frames apart again, blocks when it is told to, and notices when it is touched meanwhile.</summary>
+    /// <summary>
+    /// A pipe that takes the frames apart again, blocks when it is told to, and notices when it is touched meanwhile.
+    /// </summary>
     private sealed class WatchedPipe : PipeWriter
     {
         private readonly Lock gate = new();

@@ -82,7 +82,9 @@ public static class AetherRealtimeServices
     {
         foreach (var loose in keys.GetChildren().Prepend(keys).Where(entry => !string.IsNullOrEmpty(entry.Value)))
             throw new OptionsValidationException(
-                Microsoft.Extensions.Options.Options.DefaultName, typeof(RealtimeOptions), [loose.Path + " must be made of Name, Key, Permissions and Groups"]);
+                Microsoft.Extensions.Options.Options.DefaultName,
+                typeof(RealtimeOptions),
+                [loose.Path + " must be made of Name, Key, Permissions and Groups"]);
     }
 
     private sealed class DrainTimeout(IOptions<RealtimeOptions> options) : IPostConfigureOptions<HostOptions>
