@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Aether.Api.Hosting;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
@@ -228,6 +229,7 @@ public sealed class ConnectionOutputTests
             Substitute.For<IMediator>(),
             new ServerMessages(TimeProvider.System),
             new ConnectionLimits(options),
+            new Instance(),
             new Clock(TimeProvider.System),
             NullLogger<ClientConnection>.Instance);
         var sender = new Sender(Some.Client, Some.Group, new Access(Permissions.None));

@@ -28,7 +28,11 @@ internal sealed class FakeConnection(VisionId client, VisionId group, DeliveryLo
     private int inside;
     private int unflushed;
 
+    public override string Id { get; } = Guid.NewGuid().ToString("N");
+
     public ConcurrentQueue<Frame> Frames { get; } = new();
+
+    public CloseReason? Closed { get; private set; }
 
     public int Flushes { get; private set; }
 
@@ -39,6 +43,8 @@ internal sealed class FakeConnection(VisionId client, VisionId group, DeliveryLo
 
     /// <summary>Everything written was flushed.</summary>
     public bool IsFlushed => Volatile.Read(ref unflushed) == 0;
+
+    public override void Close(CloseReason why) => Closed ??= why;
 
     protected internal override void Write(Frame frame)
     {

@@ -415,7 +415,8 @@ class TwoInstances(V3Test):
         async with Client(first, "roll", "a"), Client(second, "roll", "b"), Client(second, "roll", "a"):
             self.assertEqual({"a", "b"}, backplane.commands.smembers(key))
         await self.eventually(lambda: not backplane.commands.exists(key), "the members have left")
-        await self.eventually(lambda: not backplane.commands.pubsub_channels("ws:group:roll"), "the channel is given up")
+        channels = backplane.commands.pubsub_channels
+        await self.eventually(lambda: not channels("ws:group:roll"), "the channel is given up")
 
 
 class Interoperation(V3Test):
