@@ -3,6 +3,7 @@ using Aether.Api.Hosting;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Infrastructure;
 using MediatR;
@@ -41,7 +42,10 @@ public static class AetherRealtimeServices
         services.AddAetherInstrumentation();
 
         services.AddSingleton(provider => new DeliveryLoops(Options(provider).Delivery.Loops));
-        services.AddSingleton<Hub>();
+        services.AddSingleton(provider => new Hub(
+            provider.GetRequiredService<IMessageBus>(),
+            provider.GetRequiredService<DeliveryLoops>(),
+            provider.GetRequiredService<ServerMessages>()));
         services.AddSingleton<Instance>();
         services.AddSingleton<Clock>();
         services.AddSingleton<ApiKeys>();
