@@ -42,7 +42,8 @@ public sealed class RedisFaultTests
         await instances.Redis.StopAsync();
         foreach (var server in new[] { instances.A, instances.B })
         {
-            await Eventually.HoldsAsync(async () => await TwoInstances.StatusAsync(server, "/health/ready") == 503, "not ready");
+            await Eventually.HoldsAsync(
+                async () => await TwoInstances.StatusAsync(server, "/health/ready") == 503, "not ready");
             Assert.Equal(200, await TwoInstances.StatusAsync(server, "/health/live"));
         }
         for (int i = 0; i < 20; i++)
@@ -99,7 +100,8 @@ public sealed class RedisFaultTests
         Assert.Equal(["full", "plain", "sender"], (await instances.MembersAsync("g")).Order());
     }
 
-    private static async Task<List<JsonElement>> ReceiveUpToAsync(TestClient client, string? msg = null, string? cmd = null)
+    private static async Task<List<JsonElement>> ReceiveUpToAsync(
+        TestClient client, string? msg = null, string? cmd = null)
     {
         var before = new List<JsonElement>();
         while (true)

@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>Two servers on one Redis that nobody else uses. As a class's fixture it takes the options as they are.</summary>
+/// <summary>
+/// Two servers on one Redis that nobody else uses. As a class's fixture it takes the options as they are.
+/// </summary>
 public sealed class TwoInstances : IAsyncLifetime
 {
     /// <summary>The subprotocol of the full profile.</summary>
@@ -54,7 +56,9 @@ public sealed class TwoInstances : IAsyncLifetime
     public static async Task WaitUntilReadyAsync(ServerProcess server, TimeSpan? within = null)
     {
         await Eventually.HoldsAsync(
-            async () => await StatusAsync(server, "/health/ready") == 200, "the server is ready", within ?? TimeSpan.FromSeconds(30));
+            async () => await StatusAsync(server, "/health/ready") == 200,
+            "the server is ready",
+            within ?? TimeSpan.FromSeconds(30));
     }
 
     /// <summary>The status that a path answers with.</summary>
@@ -75,11 +79,12 @@ public sealed class TwoInstances : IAsyncLifetime
     }
 
     /// <summary>The clients that are present in a group, as Redis has them.</summary>
-    public async Task<HashSet<string>> MembersAsync(string group) => [.. await LinesAsync("SMEMBERS", $"ws:members:{{{group}}}")];
+    public async Task<HashSet<string>> MembersAsync(string group) =>
+        [.. await LinesAsync("SMEMBERS", $"ws:members:{{{group}}}")];
 
     /// <summary>The lines that a command answers with.</summary>
-    public async Task<string[]> LinesAsync(params string[] command) =>
-        (await Redis.RunAsync(command)).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    public async Task<string[]> LinesAsync(params string[] command) => (await Redis.RunAsync(command)).Split(
+        '\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync() => await BeginAsync(realtime: null);
