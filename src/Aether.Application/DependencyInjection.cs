@@ -1,6 +1,7 @@
 using Aether.Application.Instrumentation;
 using Aether.Application.Pipeline;
 using Aether.Application.Ports;
+using Aether.Application.Presence;
 using Aether.Application.Wire;
 using FluentValidation;
 using MediatR;
@@ -26,6 +27,7 @@ public static class DependencyInjection
             return services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ServerMessages>();
+        services.AddSingleton<IPresenceWatcher, PresenceAnnouncer>();
         services.TryAddSingleton<ServiceFactory>(provider => provider.GetRequiredService);
         services.TryAddSingleton<IMediator, Mediator>();
         services.AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>));

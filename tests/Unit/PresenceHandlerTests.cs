@@ -136,9 +136,9 @@ public sealed class PresenceHandlerTests
         presence.LeaveAsync(default, default, Arg.Any<CancellationToken>()).ReturnsForAnyArgs(change);
     }
 
-    private Task<Application.Outcome> Join() => new JoinHandler(presence, bus, new ServerMessages(time))
+    private Task<Application.Outcome> Join() => new JoinHandler(presence, new PresenceAnnouncer(bus, new ServerMessages(time), time))
         .Handle(new Join(Some.Group, Some.Client, Role.Worker), TestContext.Current.CancellationToken);
 
-    private Task<Application.Outcome> Leave() => new LeaveHandler(presence, bus, new ServerMessages(time))
+    private Task<Application.Outcome> Leave() => new LeaveHandler(presence, new PresenceAnnouncer(bus, new ServerMessages(time), time))
         .Handle(new Leave(Some.Group, Some.Client), TestContext.Current.CancellationToken);
 }

@@ -228,7 +228,8 @@ internal sealed partial class ClientConnection
     private async ValueTask WaitForRoomAsync()
     {
         var room = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Volatile.Write(ref roomInFlight, room);
+        // A full fence: the count below must be read after the source is seen, or both sides could miss the other.
+        Interlocked.Exchange(ref roomInFlight, room);
         // Half of them may have come through before the source stood there; then nobody else completes it.
         if (Volatile.Read(ref inFlight) <= ConnectionLimits.MaxInFlight / 2)
             Interlocked.Exchange(ref roomInFlight, null)?.TrySetResult();

@@ -76,8 +76,9 @@ internal sealed partial class ClientConnection : Connection
     /// </summary>
     public override void Close(CloseReason why)
     {
+        // Through the queue like any frame: a turn of the loop would overtake answers that are already under way.
         if (TryDecide(why))
-            Loop.Run(() => output.WriteLast(Frame.OfClose(why), dropWaiting: false));
+            _ = Loop.SendAsync(this, Frame.OfClose(why)).AsTask();
     }
 
     /// <summary>Completes when everything written is on its way and the loop will not touch the pipe again.</summary>
@@ -127,7 +128,9 @@ internal sealed partial class ClientConnection : Connection
     /// <inheritdoc/>
     protected override void Write(Frame frame)
     {
-        if (!output.Write(frame) && TryDecide(CloseReason.TooSlow))
+        if (frame.IsClose)
+            output.WriteLast(frame, dropWaiting: false);
+        else if (!output.Write(frame) && TryDecide(CloseReason.TooSlow))
             output.WriteLast(Frame.OfClose(CloseReason.TooSlow), dropWaiting: true);
     }
 

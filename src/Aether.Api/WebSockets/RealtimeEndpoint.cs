@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Aether.Api.Access;
 using Aether.Api.Hosting;
 using Aether.Api.Http;
@@ -159,6 +160,8 @@ internal sealed class RealtimeEndpoint(
         }).ConfigureAwait(false);
         // Nobody looks at them again, and the connection may live for days.
         context.Request.Headers.Clear();
+        // Or each message of days would become a child of this handshake's trace.
+        Activity.Current = null;
         connection.Open(capture.Output!, profile.Full ? Welcome(connection) : null);
         if (services.Limits.ReplaceDuplicates)
         {

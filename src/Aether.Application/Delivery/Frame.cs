@@ -32,6 +32,9 @@ public sealed class Frame
     /// <summary>Whether it is for connections of the full profile only.</summary>
     public bool OnlyFull { get; private init; }
 
+    /// <summary>Whether it is a close frame: the last one that a connection sends.</summary>
+    public bool IsClose => Bytes.Span[0] == Close;
+
     /// <summary>The frame of a message.</summary>
     public static Frame Of(Message message)
     {

@@ -64,11 +64,15 @@ public enum PresenceTransition
 /// <summary>The answer of a presence call.</summary>
 /// <param name="Transition">What changed.</param>
 /// <param name="Member">The member after the call, or as it was before it went; none if there is none.</param>
-public readonly record struct PresenceChange(PresenceTransition Transition, Member? Member);
+/// <param name="GroupSize">How many members the group has now; only with a client that came or went.</param>
+/// <param name="Reason">Why the client went, if there is more to say than that its last connection closed.</param>
+public readonly record struct PresenceChange(
+    PresenceTransition Transition, Member? Member, int GroupSize = 0, string? Reason = null);
 
 /// <summary>
-/// Hears of changes that no call of this instance made: members of a dead instance that were removed here, and members of
-/// this one that had to be registered again. Exactly one instance hears of each.
+/// Hears of every change of who is present, and exactly one instance hears of each: from the handlers of those that a
+/// connection made, and from the store of those that none did (members of a dead instance that were removed here, and members of
+/// this one that had to be registered again).
 /// </summary>
 public interface IPresenceWatcher
 {

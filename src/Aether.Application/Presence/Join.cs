@@ -1,5 +1,4 @@
 using Aether.Application.Ports;
-using Aether.Application.Wire;
 using Aether.Domain;
 using FluentValidation;
 using MediatR;
@@ -25,9 +24,8 @@ public sealed class JoinValidator : AbstractValidator<Join>
     }
 }
 
-/// <summary>Registers the connection, and tells the group if its client was not there before.</summary>
-public sealed class JoinHandler(IPresenceStore presence, IMessageBus bus, ServerMessages messages)
-    : IRequestHandler<Join, Outcome>
+/// <summary>Registers the connection; the watcher tells the group if its client was not there before.</summary>
+public sealed class JoinHandler(IPresenceStore presence, IPresenceWatcher watcher) : IRequestHandler<Join, Outcome>
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Join request, CancellationToken cancellationToken)
@@ -36,11 +34,7 @@ public sealed class JoinHandler(IPresenceStore presence, IMessageBus bus, Server
             .ConfigureAwait(false);
         if (change.Transition == PresenceTransition.Unavailable)
             return Outcome.Rejected(Rejection.BackplaneUnavailable);
-        if (change is not { Transition: PresenceTransition.Came, Member: { } member })
-            return Outcome.Done;
-        var joined = messages.PresenceEvent(request.GroupId, member, "join");
-        // Whoever misses the event is told of the gap and asks for the roster: the client is present all the same.
-        await bus.PublishAsync(ChannelName.Group(request.GroupId), joined, cancellationToken).ConfigureAwait(false);
+        watcher.OnChanged(request.GroupId, change);
         return Outcome.Done;
     }
 }

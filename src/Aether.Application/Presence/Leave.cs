@@ -1,5 +1,4 @@
 using Aether.Application.Ports;
-using Aether.Application.Wire;
 using Aether.Domain;
 using FluentValidation;
 using MediatR;
@@ -24,20 +23,14 @@ public sealed class LeaveValidator : AbstractValidator<Leave>
     }
 }
 
-/// <summary>Takes the connection back, and tells the group if it was its client's last one.</summary>
-public sealed class LeaveHandler(IPresenceStore presence, IMessageBus bus, ServerMessages messages)
-    : IRequestHandler<Leave, Outcome>
+/// <summary>Takes the connection back; the watcher tells the group if it was its client's last one.</summary>
+public sealed class LeaveHandler(IPresenceStore presence, IPresenceWatcher watcher) : IRequestHandler<Leave, Outcome>
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Leave request, CancellationToken cancellationToken)
     {
-        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, cancellationToken)
-            .ConfigureAwait(false);
-        if (change is not { Transition: PresenceTransition.Went, Member: { } member })
-            return Outcome.Done;
-        var left = messages.PresenceEvent(request.GroupId, member, "leave");
-        // Whoever misses the event is told of the gap and asks for the roster: the client is gone all the same.
-        await bus.PublishAsync(ChannelName.Group(request.GroupId), left, cancellationToken).ConfigureAwait(false);
+        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, cancellationToken).ConfigureAwait(false);
+        watcher.OnChanged(request.GroupId, change);
         return Outcome.Done;
     }
 }

@@ -97,6 +97,22 @@ public sealed class ServerMessages(TimeProvider time)
         SentAt = Now,
     };
 
+    /// <summary>Many clients came to a large group or went: first all of them left, then all of them joined.</summary>
+    public Message PresenceChanges(VisionId group, IEnumerable<Member> joined, IEnumerable<Member> left) => new()
+    {
+        Type = MessageType.Presence,
+        Target = Target.Group,
+        FromId = VisionId.Server,
+        GroupId = group,
+        Cmd = "changes",
+        Payload = Json(w =>
+        {
+            WriteNames(w, "joined"u8, joined);
+            WriteNames(w, "left"u8, left);
+        }),
+        SentAt = Now,
+    };
+
     /// <summary>A page of a group's members, as the answer to the message that asked for it.</summary>
     public Message Roster(Message question, IReadOnlyList<Member> members, int total) => new()
     {
@@ -127,12 +143,31 @@ public sealed class ServerMessages(TimeProvider time)
 
     private DateTime Now => time.GetUtcNow().UtcDateTime;
 
-    private static void WriteMember(Utf8JsonWriter w, Member member)
+    // Without the states: hundreds of them would be more than a frame may be. The roster has them.
+    private static void WriteNames(Utf8JsonWriter w, ReadOnlySpan<byte> name, IEnumerable<Member> members)
     {
-        if (member.Role == Role.None)
+        w.WriteStartArray(name);
+        foreach (var member in members)
+        {
+            w.WriteStartObject();
+            w.WriteString("client_id"u8, member.ClientId.Value);
+            WriteRole(w, member.Role);
+            w.WriteEndObject();
+        }
+        w.WriteEndArray();
+    }
+
+    private static void WriteRole(Utf8JsonWriter w, Role role)
+    {
+        if (role == Role.None)
             w.WriteNull("role"u8);
         else
-            w.WriteString("role"u8, RoleNames.Of(member.Role));
+            w.WriteString("role"u8, RoleNames.Of(role));
+    }
+
+    private static void WriteMember(Utf8JsonWriter w, Member member)
+    {
+        WriteRole(w, member.Role);
         w.WritePropertyName("state"u8);
         w.WriteRawValue(member.State.Span, skipInputValidation: true);
         w.WriteNumber("connections"u8, member.Connections);

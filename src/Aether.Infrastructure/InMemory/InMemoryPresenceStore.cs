@@ -34,7 +34,7 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
                 entry.Role = role;
                 entry.LastSeen = now;
                 return Task.FromResult(new PresenceChange(
-                    came ? PresenceTransition.Came : PresenceTransition.None, entry.ToMember(client)));
+                    came ? PresenceTransition.Came : PresenceTransition.None, entry.ToMember(client), there.Members.Count));
             }
         }
     }
@@ -58,7 +58,8 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
                 there.Gone = true;
                 groups.TryRemove(group, out _);
             }
-            return Task.FromResult(new PresenceChange(PresenceTransition.Went, entry.ToMember(client)));
+            return Task.FromResult(new PresenceChange(
+                PresenceTransition.Went, entry.ToMember(client), there.Members.Count));
         }
     }
 

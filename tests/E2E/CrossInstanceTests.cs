@@ -1,0 +1,222 @@
+using Xunit;
+
+namespace Aether.Tests.E2E;
+
+/// <summary>What one client says reaches those it is for, whichever instance they are connected to.</summary>
+public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<TwoInstances>
+{
+    [Theory]
+    [InlineData("msg", null)]
+    [InlineData("cmd", "start")]
+    public async Task Group_ReachesItsGroupOnBothInstances_AndNobodyElse(string type, string? cmd)
+    {
+        string group = instances.NewGroup();
+        await using var sender = await TestClient.ConnectAsync(instances.A, group, "sender");
+        await using var far = await TestClient.ConnectAsync(instances.B, group, "far");
+        await using var stranger = await TestClient.ConnectAsync(instances.B, instances.NewGroup(), "stranger");
+
+        await sender.SendAsync(Json.Message("sender", type: type, cmd: cmd, msg: "hello", payload: """{"n":1.0}"""));
+
+        foreach (var receiver in new[] { sender, far })
+        {
+            string text = await receiver.ReceiveTextAsync();
+            Assert.Contains("""{"n":1.0}""", text, StringComparison.Ordinal);
+            var got = Json.Read(text);
+            Assert.Equal((type, cmd, group, "hello"), (got.Text("msg_type"), got.Text("cmd"), got.Text("group_id"), got.Text("msg")));
+        }
+        Assert.Empty(await stranger.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
+    public async Task Direct_ReachesEveryConnectionOfTheClientInTheGroup_AndNoneElsewhere()
+    {
+        string group = instances.NewGroup();
+        await using var sender = await TestClient.ConnectAsync(instances.A, group, "sender");
+        await using var near = await TestClient.ConnectAsync(instances.A, group, "many");
+        await using var far = await TestClient.ConnectAsync(instances.B, group, "many");
+        await using var farToo = await TestClient.ConnectAsync(instances.B, group, "many");
+        await using var elsewhere = await TestClient.ConnectAsync(instances.B, instances.NewGroup(), "many");
+        await using var other = await TestClient.ConnectAsync(instances.B, group, "other");
+
+        await sender.SendAsync(Json.Message("sender", "direct", to: "many", msg: "to you"));
+
+        foreach (var receiver in new[] { near, far, farToo })
+            Assert.Equal("to you", (await receiver.ReceiveAsync()).Text("msg"));
+        foreach (var receiver in new[] { sender, elsewhere, other })
+            Assert.Empty(await receiver.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
+    public async Task Broadcast_ReachesEveryGroupOnBothInstances()
+    {
+        await using var everyone = new Clients();
+        for (int i = 0; i < 3; i++)
+        {
+            await everyone.AddAsync(instances.A, instances.NewGroup(), $"a{i}");
+            await everyone.AddAsync(instances.B, instances.NewGroup(), $"b{i}");
+        }
+
+        await everyone.All[0].SendAsync(Json.Message("a0", "broadcast", msg: "all of you"));
+
+        foreach (var receiver in everyone.All)
+            Assert.Equal(("broadcast", "all of you"), await TargetAndTextAsync(receiver));
+    }
+
+    [Fact]
+    public async Task Echo_StaysWithItsSender()
+    {
+        string group = instances.NewGroup();
+        await using var sender = await TestClient.ConnectAsync(instances.A, group, "same");
+        await using var far = await TestClient.ConnectAsync(instances.B, group, "same");
+
+        await sender.SendAsync(Json.Message("same", "echo", msg: "me", id: "m1"));
+
+        Assert.Equal("me", (await sender.ReceiveAsync()).Text("msg"));
+        Assert.Equal("ack", (await sender.ReceiveAsync()).Text("cmd"));
+        Assert.Empty(await far.ReceiveUntilNowAsync());
+    }
+
+    [Theory]
+    [InlineData("group")]
+    [InlineData("broadcast")]
+    [InlineData("direct")]
+    public async Task Heartbeat_IsForwardedToNobody_WhateverItsTarget(string target)
+    {
+        string group = instances.NewGroup();
+        await using var sender = await TestClient.ConnectAsync(instances.A, group, "sender");
+        await using var far = await TestClient.ConnectAsync(instances.B, group, "far");
+
+        await sender.SendAsync(Json.Message("sender", target, to: "far", type: "heartbeat"));
+        await sender.SendAsync(Json.Message("sender", msg: "after"));
+
+        Assert.Equal("after", (await far.ReceiveAsync()).Text("msg"));
+    }
+
+    [Fact]
+    public async Task Ack_TellsHowManyInstancesHeard()
+    {
+        string group = instances.NewGroup();
+        await using var sender = await TestClient.ConnectAsync(instances.A, group, "sender", "echo=off");
+        Assert.Equal(1, await InstancesAsync(sender, Json.Message("sender", id: "m1")));
+
+        await using var far = await TestClient.ConnectAsync(instances.B, group, "far");
+        await using var farToo = await TestClient.ConnectAsync(instances.B, group, "far-too");
+        Assert.Equal(2, await InstancesAsync(sender, Json.Message("sender", id: "m2")));
+        Assert.Equal(1, await InstancesAsync(sender, Json.Message("sender", "direct", to: "far", id: "m3")));
+        Assert.Equal(2, await InstancesAsync(sender, Json.Message("sender", "broadcast", id: "m4")));
+    }
+
+    [Fact]
+    public async Task Direct_IsAnsweredWithRecipientOffline_GivenAClientThatIsNowhereOrLeft()
+    {
+        string group = instances.NewGroup();
+        await using var sender = await TestClient.ConnectAsync(instances.A, group, "sender");
+        var gone = await TestClient.ConnectAsync(instances.B, group, "gone");
+        await gone.CloseAsync();
+        await gone.DisposeAsync();
+        await Eventually.HoldsAsync(async () => await instances.HeardByAsync("ws:client:gone") == 0, "its channel is given up");
+
+        foreach (string to in new[] { "never-there", "gone" })
+        {
+            await sender.SendAsync(Json.Message("sender", "direct", to: to, id: "to-" + to));
+            var answer = await sender.ReceiveAsync();
+            Assert.True(answer.IsError("recipient_offline"), answer.GetRawText());
+            Assert.Equal("to-" + to, answer.Text("reply_to"));
+        }
+    }
+
+    [Fact]
+    public async Task Presence_IsToldAcrossInstances_OncePerComingAndGoing()
+    {
+        string group = instances.NewGroup();
+        await using var watcher = await TestClient.ConnectAsync(instances.A, group, "watcher", protocols: TwoInstances.Full);
+        Assert.Equal("welcome", (await watcher.ReceiveAsync()).Text("cmd"));
+        // Its own joining may be told before it listens.
+        await watcher.ReceiveUntilNowAsync();
+
+        var first = await TestClient.ConnectAsync(instances.A, group, "guest", "role=worker");
+        Assert.Equal(("guest", "join"), await EventAsync(watcher));
+        var second = await TestClient.ConnectAsync(instances.B, group, "guest", "role=worker");
+        await second.SendAsync(Json.Message(
+            "guest", "group", type: "presence", cmd: "update", payload: """{"state":{"busy":true}}"""));
+        var update = await watcher.ReceiveAsync();
+        Assert.Equal("update", update.Text("cmd"));
+        Assert.Equal("worker", update.Payload("role").GetString());
+        Assert.Equal(2, update.Payload("connections").GetInt32());
+        Assert.True(update.Payload("state").GetProperty("busy").GetBoolean());
+
+        await watcher.SendAsync(Json.Message("watcher", "echo", type: "presence", cmd: "roster"));
+        var roster = await watcher.ReceiveAsync();
+        Assert.Equal(2, roster.Payload("total").GetInt32());
+
+        await first.CloseAsync();
+        await first.DisposeAsync();
+        await second.SendAsync(Json.Message("guest", msg: "still here"));
+        Assert.Equal("still here", (await watcher.ReceiveAsync()).Text("msg"));
+        await second.CloseAsync();
+        await second.DisposeAsync();
+        Assert.Equal(("guest", "leave"), await EventAsync(watcher));
+        Assert.Empty(await watcher.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
+    public async Task Members_AreThoseConnected_AndNothingIsLeftOfThemAfterwards()
+    {
+        // Of its own: what others leave behind would hide what these do.
+        await using var own = await TwoInstances.StartAsync(new() { ["Presence:Lease"] = "3" });
+        await using (var everyone = new Clients())
+        {
+            for (int i = 0; i < 20; i++)
+                await everyone.AddAsync(i % 2 == 0 ? own.A : own.B, "g" + (i % 4), $"c{i % 10}");
+            for (int g = 0; g < 4; g++)
+            {
+                string group = "g" + g;
+                var expected = everyone.All.Where(client => client.Group == group).Select(client => client.Id).ToHashSet();
+                Assert.Equal(expected, await own.MembersAsync(group));
+            }
+            foreach (var client in everyone.All.Take(10))
+                await client.CloseAsync();
+            // The other half just goes away, as crashed programs do.
+        }
+
+        for (int g = 0; g < 4; g++)
+        {
+            string group = "g" + g;
+            await Eventually.HoldsAsync(async () => (await own.MembersAsync(group)).Count == 0, "the group is empty");
+        }
+        string[] keys = [], channels = [];
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                keys = await own.LinesAsync("KEYS", "*");
+                channels = await own.LinesAsync("PUBSUB", "CHANNELS");
+                return keys is ["ws:leases"] && channels.All(channel => channel.StartsWith("ws:probe:", StringComparison.Ordinal));
+            },
+            "no key or channel of a client is left");
+        Assert.Equal(2, channels.Length);
+    }
+
+    private static async Task<int> InstancesAsync(TestClient sender, string message)
+    {
+        await sender.SendAsync(message);
+        while (true)
+        {
+            var answer = await sender.ReceiveAsync();
+            if (answer.Text("cmd") == "ack")
+                return answer.Payload("instances").GetInt32();
+        }
+    }
+
+    private static async Task<(string? From, string? Cmd)> EventAsync(TestClient watcher)
+    {
+        var got = await watcher.ReceiveAsync();
+        Assert.Equal(("presence", "group"), (got.Text("msg_type"), got.Text("target")));
+        return (got.Text("from_id"), got.Text("cmd"));
+    }
+
+    private static async Task<(string? Target, string? Text)> TargetAndTextAsync(TestClient client)
+    {
+        var got = await client.ReceiveAsync();
+        return (got.Text("target"), got.Text("msg"));
+    }
+}
