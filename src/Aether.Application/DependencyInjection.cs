@@ -1,4 +1,5 @@
 using Aether.Application.Instrumentation;
+using Aether.Application.Messaging;
 using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
@@ -30,6 +31,7 @@ public static class DependencyInjection
         services.AddSingleton<IPresenceWatcher, PresenceAnnouncer>();
         services.TryAddSingleton<ServiceFactory>(provider => provider.GetRequiredService);
         services.TryAddSingleton<IMediator, Mediator>();
+        services.TryAddSingleton<IRealtime, Realtime>();
         services.AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>));
         return services.Scan(scan => scan.FromAssemblies(typeof(DependencyInjection).Assembly)
             .AddClasses(classes => classes.AssignableTo(typeof(IRequestHandler<,>)), publicOnly: false)

@@ -1,8 +1,10 @@
 using Aether.Api.Access;
 using Aether.Api.Hosting;
+using Aether.Api.Http;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.Instrumentation;
 using Aether.Application.Wire;
 using Aether.Infrastructure;
 using MediatR;
@@ -54,6 +56,10 @@ public static class AetherRealtimeServices
             provider.GetRequiredService<Clock>(),
             provider.GetRequiredService<ILogger<ClientConnection>>()));
         services.AddSingleton<RealtimeEndpoint>();
+        services.AddSingleton<DeliveryMetrics>();
+        services.AddSingleton<ConnectionMetrics>();
+        services.AddSingleton<PrometheusMetrics>();
+        services.AddAetherHttp();
         services.AddHostedService<RealtimeLifecycle>();
         services.AddHostedService<ConnectionClock>();
         services.AddHealthChecks().AddCheck<BackplaneHealthCheck>("aether", tags: [ReadyTag]);
