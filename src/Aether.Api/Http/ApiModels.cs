@@ -10,7 +10,9 @@ internal sealed record Published(
     [property: Description("How many instances of the server heard it; 0: nobody whom it is for is connected.")]
     int Instances);
 
-/// <summary>The shape of one client of a roster. It is written by <see cref="Application.Wire.RosterWriter"/>.</summary>
+// The summaries are descriptions in the OpenAPI document; what is sent is written by RosterWriter.
+
+/// <summary>A client that is present in a group.</summary>
 [JsonNumberHandling(JsonNumberHandling.Strict)]
 internal sealed record Client(
     [property: JsonPropertyName("client_id")] string ClientId,
@@ -28,10 +30,23 @@ internal sealed record Client(
     [property: Description("When it last connected or sent a heartbeat, up to 10 s late")]
     DateTime LastSeen);
 
-/// <summary>The shape of a roster's page.</summary>
+/// <summary>Clients that are present in a group.</summary>
 [JsonNumberHandling(JsonNumberHandling.Strict)]
 internal sealed record Roster(
     [property: JsonPropertyName("members")] IReadOnlyList<Client> Members,
     [property: JsonPropertyName("total")]
     [property: Description("How many clients fit, on whatever page")]
     int Total);
+
+/// <summary>Why a request was not carried out.</summary>
+[JsonNumberHandling(JsonNumberHandling.Strict)]
+internal sealed record Problem(
+    [property: JsonPropertyName("type")] string Type,
+    [property: JsonPropertyName("title")] string Title,
+    [property: JsonPropertyName("status")] int Status,
+    [property: JsonPropertyName("detail")]
+    [property: Description("For people; it may change")]
+    string Detail,
+    [property: JsonPropertyName("field")]
+    [property: Description("The field or parameter that is wrong; absent if it is none")]
+    string? Field = null);

@@ -1,6 +1,5 @@
 using Aether.Api.Access;
 using Aether.Api.Hosting;
-using Microsoft.AspNetCore.Mvc;
 using Scalar.AspNetCore;
 
 namespace Aether.Api.Http;
@@ -107,6 +106,12 @@ internal static class HttpApi
             scalar.DisableDefaultFonts();
             scalar.DisableTelemetry();
             scalar.DisableAgent();
+        }).AddEndpointFilter(async (context, next) =>
+        {
+            // What the settings promise, the browser sees to: a script that is loaded from elsewhere would have the page's keys.
+            context.HttpContext.Response.Headers.ContentSecurityPolicy =
+                "default-src 'self' 'unsafe-inline' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+            return await next(context).ConfigureAwait(false);
         }).WithOrder(AfterTheHost);
     }
 
@@ -121,6 +126,6 @@ internal static class HttpApi
     private static void Refuses(this RouteHandlerBuilder endpoint, params ReadOnlySpan<int> statuses)
     {
         foreach (int status in statuses)
-            endpoint.Produces<ProblemDetails>(status, ProblemJson);
+            endpoint.Produces<Problem>(status, ProblemJson);
     }
 }

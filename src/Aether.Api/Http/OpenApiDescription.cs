@@ -49,12 +49,12 @@ internal static class OpenApiDescription
         document.Security = [new() { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] }, new()];
         document.AddComponent("Message", MessageSchema(document));
 
-        CompleteSend(document, Operation(document, HttpApi.MessagesRoute, HttpMethod.Post));
-        var roster = Operation(document, HttpApi.RosterRoute, HttpMethod.Get);
+        CompleteSend(document, Operation(document, HttpApi.MessagesRoute, HttpMethod.Post, "sendMessage"));
+        var roster = Operation(document, HttpApi.RosterRoute, HttpMethod.Get, "readRoster");
         DescribeQuery(roster);
         Example(roster, "200", Examples.Roster);
-        Example(Operation(document, HttpApi.ClientRoute, HttpMethod.Get), "200", Examples.Client);
-        Example(Operation(document, HttpApi.ClientRoute, HttpMethod.Delete), "202", Examples.Published);
+        Example(Operation(document, HttpApi.ClientRoute, HttpMethod.Get, "readClient"), "200", Examples.Client);
+        Example(Operation(document, HttpApi.ClientRoute, HttpMethod.Delete, "removeClient"), "202", Examples.Published);
         foreach (var parameter in document.Paths.Values.SelectMany(path => path.Operations!.Values)
             .SelectMany(operation => operation.Parameters ?? []).OfType<OpenApiParameter>()
             .Where(parameter => parameter.In == ParameterLocation.Path))
@@ -66,8 +66,13 @@ internal static class OpenApiDescription
         return Task.CompletedTask;
     }
 
-    private static OpenApiOperation Operation(OpenApiDocument document, string route, HttpMethod method) =>
-        document.Paths[route].Operations![method];
+    // The ids are given here: names of endpoints would have to differ from those of the host.
+    private static OpenApiOperation Operation(OpenApiDocument document, string route, HttpMethod method, string id)
+    {
+        var operation = document.Paths[route].Operations![method];
+        operation.OperationId = id;
+        return operation;
+    }
 
     private static void CompleteSend(OpenApiDocument document, OpenApiOperation send)
     {
