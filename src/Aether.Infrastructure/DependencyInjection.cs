@@ -15,8 +15,8 @@ public static class DependencyInjection
 {
     /// <summary>Adds the adapters for Redis, or those for a single process.</summary>
     /// <param name="services">The host's services.</param>
-    /// <param name="redisConnectionString"><c>ConnectionStrings:Redis</c>; empty: everything stays in this process.</param>
-    /// <exception cref="ArgumentException">The connection string is not valid. The message does not hold it.</exception>
+    /// <param name="redisConnectionString"><c>ConnectionStrings:Redis</c>; empty: all stays in this process.</param>
+    /// <exception cref="ArgumentException">The string is not valid. The message does not hold it.</exception>
     public static IServiceCollection AddAetherInfrastructure(
         this IServiceCollection services, string? redisConnectionString)
     {

@@ -174,7 +174,8 @@ public sealed class InMemoryMessageBusTests : MessageBusContract
 
         public bool TryReceive(ChannelName channel, Message message) => false;
 
-        public async ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken) =>
+        public async ValueTask ReceiveAsync(
+            ChannelName channel, Message message, CancellationToken cancellationToken) =>
             await Room.Task;
 
         public void ReportGap(DateTime since)

@@ -152,7 +152,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
         Assert.Equal(["good"], sink.Texts);
         Assert.Equal(Messages.Id("g"), sink.Received[0].Message.GroupId);
         await Eventually.True(() => one!.Log.Any(line => line.StartsWith("RedisGarbage", StringComparison.Ordinal)));
-        Assert.DoesNotContain(one!.Log, line => garbage.Length > 5 && line.Contains("from_id\":", StringComparison.Ordinal));
+        Assert.DoesNotContain(one!.Log, line => line.Contains("from_id\":", StringComparison.Ordinal));
     }
 
     [Fact]

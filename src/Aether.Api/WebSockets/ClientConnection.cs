@@ -85,7 +85,8 @@ internal sealed partial class ClientConnection : Connection
     public Task EndAsync()
     {
         var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Loop.Run(() => output.End(drained));
+        // Behind its last frames, which would otherwise find the output ended.
+        _ = Loop.RunAfterAsync(() => output.End(drained)).AsTask();
         return drained.Task;
     }
 

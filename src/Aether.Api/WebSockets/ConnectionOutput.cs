@@ -109,6 +109,7 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, ClientConnection
     public void End(TaskCompletionSource whenDrained)
     {
         ended = true;
+        Flush();
         if (!pending || pipe is null)
             whenDrained.TrySetResult();
         else

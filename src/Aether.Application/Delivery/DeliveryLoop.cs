@@ -44,6 +44,9 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
         Wake();
     }
 
+    /// <summary>Runs something in the loop after what was put before it; completes when there was room for it.</summary>
+    public ValueTask RunAfterAsync(Action turn) => PutAsync(new Delivery(turn, Frame.KeepAlive));
+
     /// <summary>Writes a frame to connections of one loop at once. Only from a turn of that loop.</summary>
     public static void SendAll(IEnumerable<Connection> connections, Frame frame)
     {
@@ -121,6 +124,10 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
                 connection.Write(deliveries[i].Frame);
                 Touch(connection);
             }
+            else if (target is Action turn)
+            {
+                turn();
+            }
             else
             {
                 var same = deliveries[i..];
@@ -160,6 +167,6 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
         touched.Clear();
     }
 
-    /// <summary>A frame and whom it is for: one connection, or all that hear a channel.</summary>
+    /// <summary>A frame and whom it is for: one connection, or all that hear a channel. Or a turn, and no frame.</summary>
     private readonly record struct Delivery(object? Target, Frame Frame);
 }

@@ -33,7 +33,7 @@ public sealed class Frame
     public bool OnlyFull { get; private init; }
 
     /// <summary>Whether it is a close frame: the last one that a connection sends.</summary>
-    public bool IsClose => Bytes.Span[0] == Close;
+    public bool IsClose { get; private init; }
 
     /// <summary>The frame of a message.</summary>
     public static Frame Of(Message message)
@@ -51,7 +51,8 @@ public sealed class Frame
     public static Frame OfText(ReadOnlySpan<byte> utf8) => new(WithHeader(Text, utf8));
 
     /// <summary>A frame that the WebSocket has written itself: a pong, or the close that answers a protocol error.</summary>
-    public static Frame OfRaw(ReadOnlySpan<byte> bytes) => new(bytes.ToArray());
+    public static Frame OfRaw(ReadOnlySpan<byte> bytes) =>
+        new(bytes.ToArray()) { IsClose = bytes is [Close, ..] };
 
     /// <summary>The close frame for a reason.</summary>
     public static Frame OfClose(CloseReason reason)
@@ -59,7 +60,7 @@ public sealed class Frame
         Span<byte> content = stackalloc byte[2 + CloseReason.MaxTextBytes];
         BinaryPrimitives.WriteUInt16BigEndian(content, reason.Code);
         int length = 2 + Encoding.UTF8.GetBytes(reason.Text, content[2..]);
-        return new Frame(WithHeader(Close, content[..length]));
+        return new Frame(WithHeader(Close, content[..length])) { IsClose = true };
     }
 
     private static byte[] WithHeader(byte first, ReadOnlySpan<byte> content)

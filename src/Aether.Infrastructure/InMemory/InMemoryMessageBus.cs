@@ -5,8 +5,8 @@ using Aether.Domain;
 namespace Aether.Infrastructure.InMemory;
 
 /// <summary>
-/// The bus of a single process: a channel's sink is called by whoever publishes, who waits until there is room. The sink
-/// is called before anything is awaited, so that messages keep the order in which they were published.
+/// The bus of a single process: a channel's sink is called by whoever publishes, who waits until there is room. The
+/// sink is called before anything is awaited, so that messages keep the order in which they were published.
 /// </summary>
 internal sealed class InMemoryMessageBus : IMessageBus
 {

@@ -2,7 +2,9 @@ using Aether.Domain;
 
 namespace Aether.Infrastructure.Redis;
 
-/// <summary>The clients of one group that have connections on this instance, and whether Redis knows that it has any.</summary>
+/// <summary>
+/// The clients of one group that have connections on this instance, and whether Redis knows that it has any.
+/// </summary>
 internal sealed class LocalGroup(VisionId id)
 {
     private readonly Lock gate = new();
@@ -55,8 +57,8 @@ internal sealed class LocalGroup(VisionId id)
     }
 
     /// <summary>
-    /// Makes sure that Redis knows which groups to look at when this instance dies, before the first member is written: once per
-    /// lease, however many members wait for it.
+    /// Makes sure that Redis knows which groups to look at when this instance dies, before the first member is
+    /// written: once per lease, however many members wait for it.
     /// </summary>
     public Task<bool> RegisterAsync(PresenceLease current, PresenceScripts scripts)
     {

@@ -5,11 +5,13 @@ namespace Aether.Infrastructure.Redis;
 
 /// <summary>
 /// The truth about one client in one group on this instance, and what Redis is known to hold of it. One write at a time
-/// is on its way for a client, always of the newest truth: what changes meanwhile waits, and one more write covers it all. So an
-/// old value can never arrive after a newer one, and a thousand changes at once cost few round trips.
+/// is on its way for a client, always of the newest truth: what changes meanwhile waits, and one more write covers it
+/// all. So an old value can never arrive after a newer one, and a thousand changes at once cost few round trips.
 /// </summary>
 internal sealed class LocalMember(LocalGroup group, VisionId client)
 {
+    private static readonly byte[] NoState = "{}"u8.ToArray();
+
     private readonly Lock gate = new();
     private List<Pending> waiting = [];
     private List<Pending> batch = [];
@@ -27,7 +29,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private long roleTime;
     private long joined;
     private long stateTime;
-    private ReadOnlyMemory<byte> state = "{}"u8.ToArray();
+    private ReadOnlyMemory<byte> state = NoState;
     private long touchedAt;
 
     private enum Kind
@@ -118,15 +120,15 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             removed = false;
             (batch, waiting) = (waiting, batch);
             var newest = batch.FindLast(static pending => pending.Kind == Kind.Join);
-            // What is held under another lease goes when that one is emptied.
-            bool needed = connections > 0
-                ? newest is not null || lease != current || !certain || written != connections
-                : lease == current && (!certain || written > 0);
-            if (needed)
+            if (connections > 0 && (newest is not null || lease != current || !certain || written != connections))
             {
-                return new PresenceWrite(
-                    current, connections, newest?.Role ?? role, newest is null ? roleTime : 0, joined, stateTime, state);
+                var (newRole, said) = newest is null ? (role, roleTime) : (newest.Role, 0);
+                return new PresenceWrite(current, connections, newRole, said, joined, stateTime, state);
             }
+            // What a removal takes away is taken from the lease that it was held under, current or not: if the answer
+            // to an earlier removal was lost, only this instance knows that the client went.
+            if (connections == 0 && lease is not null && (!certain || written > 0))
+                return new PresenceWrite(lease, 0, role, roleTime, joined, stateTime, state);
             foreach (var pending in batch)
                 pending.TrySetResult(new PresenceChange(PresenceTransition.None, null));
             batch.Clear();
@@ -150,13 +152,19 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             {
                 HeldTransition.Came => PresenceTransition.Came,
                 HeldTransition.Went => PresenceTransition.Went,
-                // A wiped Redis does not know that the client was there; this instance does.
-                HeldTransition.Absent when wiped && written > 0 => PresenceTransition.Went,
+                // Redis was wiped, or an earlier removal was carried out and its answer lost. This instance told that
+                // the client was there, so it tells that it went.
+                HeldTransition.Absent when lease == write.Lease && written > 0 => PresenceTransition.Went,
                 _ => PresenceTransition.None,
             };
             var member = answer.Member ?? (transition == PresenceTransition.Went ? ToMember() : null);
             (lease, written, certain) = (write.Lease, write.Connections, true);
-            if (write.Connections > 0 && answer.Member is { } now)
+            if (write.Connections == 0)
+            {
+                // Who comes next starts anew.
+                (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
+            }
+            else if (answer.Member is { } now)
             {
                 (role, roleTime, joined) = (now.Role, answer.RoleTime, answer.Joined);
                 if (answer.StateTime > stateTime)
@@ -172,16 +180,33 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             {
                 pending.TrySetResult(new PresenceChange(
                     pending == maker ? transition : PresenceTransition.None,
-                    transition == PresenceTransition.Went && pending != maker ? null : member));
+                    transition == PresenceTransition.Went && pending != maker ? null : member,
+                    answer.GroupSize));
             }
             batch.Clear();
             return transition == PresenceTransition.None || maker is not null
                 ? null
-                : new PresenceChange(transition, member);
+                : new PresenceChange(transition, member, answer.GroupSize);
         }
     }
 
-    /// <summary>Redis refused a write, so nothing of it happened: the joins in it failed, and the rest is tried without them.</summary>
+    /// <summary>
+    /// A removal came after the end of the lease: whoever cleans up after that lease removes it, and tells.
+    /// </summary>
+    public void LeftToOthers()
+    {
+        lock (gate)
+        {
+            (lease, written, certain) = (null, 0, true);
+            (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
+            waiting.InsertRange(0, batch);
+            batch.Clear();
+        }
+    }
+
+    /// <summary>
+    /// Redis refused a write, so nothing of it happened: the joins in it failed, and the rest is tried without them.
+    /// </summary>
     /// <returns>Whether there was a join in it; otherwise there is nothing to do without.</returns>
     public bool Refused()
     {
@@ -251,7 +276,8 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
 
     private void Fail(Pending pending)
     {
-        // A join that failed is not registered: its connection is not taken back by anybody else. (After Close there is none.)
+        // A join that failed is not registered: its connection is not taken back by anybody else. (After Close there
+        // is none.)
         if (pending.Kind == Kind.Join && connections > 0)
             connections--;
         pending.TrySetResult(new PresenceChange(PresenceTransition.Unavailable, null));

@@ -4,8 +4,8 @@ using Aether.Domain;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// One incarnation of this instance. It holds members while its lease lasts; an instance that lost its lease takes another
-/// incarnation, so that nothing which is still on its way for the old one can meet what the new one writes.
+/// One incarnation of this instance. It holds members while its lease lasts; an instance that lost its lease takes
+/// another incarnation, so that nothing which is still on its way for the old one can meet what the new one writes.
 /// </summary>
 internal sealed class PresenceLease(long end, long renewedAt)
 {
@@ -15,7 +15,9 @@ internal sealed class PresenceLease(long end, long renewedAt)
     /// <summary>The name of the incarnation; no other instance and no other start has it.</summary>
     public required string Id { get; init; }
 
-    /// <summary>When the lease ends at the earliest, in ms by Redis's clock. Redis refuses what is written later.</summary>
+    /// <summary>
+    /// When the lease ends at the earliest, in ms by Redis's clock. Redis refuses what is written later.
+    /// </summary>
     public long End => Volatile.Read(ref end);
 
     /// <summary>The timestamp before the last renewal that succeeded was sent.</summary>

@@ -2,7 +2,9 @@ using System.Threading.Channels;
 
 namespace Aether.Infrastructure.Redis;
 
-/// <summary>Runs a step when its time has come or when somebody asks for it, never twice at once, until it is disposed.</summary>
+/// <summary>
+/// Runs a step when its time has come or when somebody asks for it, never twice at once, until it is disposed.
+/// </summary>
 /// <param name="step">Does the work and says when to come again. It throws nothing.</param>
 /// <param name="time">The clock.</param>
 internal sealed class PresenceLoop(Func<CancellationToken, Task<TimeSpan>> step, TimeProvider time) : IAsyncDisposable

@@ -14,6 +14,9 @@ internal sealed class PresenceReaper(PresenceScripts scripts, IPresenceWatcher? 
     private const int ClientsAtOnce = 256;
     private const int GroupsAtOnce = 64;
 
+    /// <summary>Why a client went whose instance died.</summary>
+    private const string Lost = "lost";
+
     /// <summary>Removes the incarnations whose lease is over, for an instance that holds one itself.</summary>
     public async Task ReapExpiredAsync(string asker, CancellationToken stopping)
     {
@@ -71,11 +74,12 @@ internal sealed class PresenceReaper(PresenceScripts scripts, IPresenceWatcher? 
         var held = await scripts.GetHeldAsync(group, incarnation).ConfigureAwait(false);
         foreach (var clients in held.Chunk(ClientsAtOnce))
         {
-            foreach (var member in await scripts.ReapAsync(group, incarnation, clients).ConfigureAwait(false))
+            var (size, left) = await scripts.ReapAsync(group, incarnation, clients).ConfigureAwait(false);
+            foreach (var member in left)
             {
                 count++;
                 if (own is null || !own.Unannounced.ContainsKey((group, member.ClientId)))
-                    Report(group, new PresenceChange(PresenceTransition.Went, member));
+                    Report(group, new PresenceChange(PresenceTransition.Went, member, size, own is null ? Lost : null));
             }
         }
         return count;

@@ -5,8 +5,9 @@ using Role = Aether.Domain.Role;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// What presence asks of Redis, one method per command. Each touches the keys of one slot. The scripts go as EVALSHA; the client
-/// library loads one again that a server does not know. Everything is the primary's business: a replica may be behind.
+/// What presence asks of Redis, one method per command. Each touches the keys of one slot. The scripts go as EVALSHA;
+/// the client library loads one again that a server does not know. Everything is the primary's business: a replica may
+/// be behind.
 /// </summary>
 internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames names)
 {
@@ -66,7 +67,7 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
             if (parts.Length != 5 || !int.TryParse(parts[0], out int connections)
                 || !int.TryParse(parts[1], out int role) || !long.TryParse(parts[3], out long joined))
                 continue; // nobody of ours wrote that
-            long seen = beside.TryGetValue(client.Value + ":seen", out var at) && at.TryParse(out long ms) ? ms : joined;
+            long seen = beside.TryGetValue(client.Value + ":seen", out var at) ? (long)at : joined;
             byte[] state = beside.TryGetValue(client.Value + ":state", out var said) ? (byte[])said! : NoState;
             members.Add(new Member(client, (Role)role, state, connections, Time(joined), Time(seen)));
         }
@@ -119,8 +120,11 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     public async Task<RedisValue[]> GetHeldAsync(VisionId group, string incarnation) =>
         await database.HashKeysAsync(names.Held(group, incarnation), Primary).ConfigureAwait(false);
 
-    /// <summary>Takes some clients from an incarnation, and gives those that are present no more, as they were.</summary>
-    public async Task<IReadOnlyList<Member>> ReapAsync(VisionId group, string incarnation, RedisValue[] clients)
+    /// <summary>
+    /// Takes some clients from an incarnation, and gives those that are present no more, as they were.
+    /// </summary>
+    public async Task<(int GroupSize, IReadOnlyList<Member> Went)> ReapAsync(
+        VisionId group, string incarnation, RedisValue[] clients)
     {
         var result = await database.ScriptEvaluateAsync(
             Reap,
@@ -128,15 +132,20 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
             clients,
             Primary).ConfigureAwait(false);
         var went = new List<Member>();
-        foreach (var entry in (RedisResult[])result!)
+        foreach (var entry in (RedisResult[])result[1]!)
         {
             if (VisionId.TryParse((string?)entry[0], out var client))
             {
                 went.Add(new Member(
-                    client, (Role)(int)entry[2], State(entry[5]), (int)entry[1], Time((long)entry[3]), Time((long)entry[4])));
+                    client,
+                    (Role)(int)entry[2],
+                    State(entry[5]),
+                    (int)entry[1],
+                    Time((long)entry[3]),
+                    Time((long)entry[4])));
             }
         }
-        return went;
+        return ((int)result[0], went);
     }
 
     /// <summary>
@@ -152,7 +161,8 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     }
 
     /// <summary>
-    /// Forgets an incarnation that holds nobody. The lease goes last: as long as it is there, somebody comes to clean up.
+    /// Forgets an incarnation that holds nobody. The lease goes last: as long as it is there, somebody comes to clean
+    /// up.
     /// </summary>
     public async Task ForgetAsync(string incarnation)
     {
@@ -168,9 +178,15 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
         if (transition == 0)
             return new Held(HeldTransition.Absent, (int)result[1]);
         var member = new Member(
-            client, (Role)(int)result[3], State(result[8]), (int)result[2], Time((long)result[5]), Time((long)result[7]));
+            client,
+            (Role)(int)result[3],
+            State(result[8]),
+            (int)result[2],
+            Time((long)result[5]),
+            Time((long)result[7]));
         return new Held(
-            (HeldTransition)transition, (int)result[1], member, (long)result[4], (long)result[5], (long)result[6]);
+            (HeldTransition)transition, (int)result[1], member, (long)result[4], (long)result[5], (long)result[6],
+            result.Length > 9 ? (int)result[9] : 0);
     }
 
     private static byte[] State(RedisResult result) => (byte[]?)result is { Length: > 0 } state ? state : NoState;
@@ -212,13 +228,15 @@ internal enum HeldTransition
 /// <param name="RoleTime">When its role was said, in ms by Redis's clock.</param>
 /// <param name="Joined">When it came, in ms by Redis's clock.</param>
 /// <param name="StateTime">When its state was said, in ms by Redis's clock; 0 never.</param>
+/// <param name="GroupSize">How many members the group has now; 0 where a script does not say it.</param>
 internal readonly record struct Held(
     HeldTransition Transition,
     int Before = 0,
     Member? Member = null,
     long RoleTime = 0,
     long Joined = 0,
-    long StateTime = 0);
+    long StateTime = 0,
+    int GroupSize = 0);
 
 /// <summary>One absolute fact about a client, to be written under a lease.</summary>
 internal readonly record struct PresenceWrite(

@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// Signs of life that wait to be written, many of them in one round trip. A client has at most one in 10 s; noting another
-/// one before costs no memory.
+/// Signs of life that wait to be written, many of them in one round trip. A client has at most one in 10 s; noting
+/// another one before costs no memory.
 /// </summary>
 internal sealed class PresenceTouches(PresenceScripts scripts, TimeProvider time)
 {

@@ -24,6 +24,7 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     private readonly CancellationTokenSource disposing = new();
     private Task? connecting;
     private volatile Connected? connected;
+    private volatile Layout layout;
 
     public RedisConnection(string connectionString, TimeProvider time, ILogger<RedisConnection> logger)
     {
@@ -32,8 +33,8 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
-    /// The connection for subscriptions failed (<see langword="true"/>) or came back. A hint to look, never the truth: the
-    /// client tells this late, in the wrong order, or not at all.
+    /// The connection for subscriptions failed (<see langword="true"/>) or came back. A hint to look, never the truth:
+    /// the client tells this late, in the wrong order, or not at all.
     /// </summary>
     public event Action<bool>? Disturbed;
 
@@ -44,13 +45,15 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     /// Whether channels are sharded, as they are on a cluster of Redis 7 or newer; <see langword="null"/> until a first
     /// server has said so.
     /// </summary>
-    public bool? Sharded { get; private set; }
+    public bool? Sharded => layout == Layout.Unknown ? null : layout == Layout.Sharded;
 
     /// <summary>For commands that are not publishes or subscriptions.</summary>
     /// <exception cref="RedisConnectionException">There has been no connection yet.</exception>
     public IDatabase Commands => connected?.Database ?? throw NotYet();
 
-    /// <summary>The connection behind <see cref="Commands"/>; <see langword="null"/> before the first attempt.</summary>
+    /// <summary>
+    /// The connection behind <see cref="Commands"/>; <see langword="null"/> before the first attempt.
+    /// </summary>
     public IConnectionMultiplexer? CommandConnection => connected?.Commands;
 
     /// <summary>For publishing; <see langword="null"/> before the first attempt to connect.</summary>
@@ -93,7 +96,8 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
-    /// The connection for commands, after its first attempt: at most the connect timeout later, whether Redis is up or not.
+    /// The connection for commands, after its first attempt: at most the connect timeout later, whether Redis is up or
+    /// not.
     /// </summary>
     public IConnectionMultiplexer ConnectCommands()
     {
@@ -118,8 +122,8 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
             // Not allowed to ask: believe what the client found out.
             cluster = server.ServerType == ServerType.Cluster;
         }
-        Sharded = cluster && server.Version.Major >= 7;
-        return Sharded.Value;
+        layout = cluster && server.Version.Major >= 7 ? Layout.Sharded : Layout.Plain;
+        return layout == Layout.Sharded;
     }
 
     public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
@@ -161,7 +165,11 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
                 Watch(commands, "commands", disturbs: false);
                 Watch(subscriptions, "subscriptions", disturbs: true);
                 connected = new Connected(
-                    commands, commands.GetDatabase(), commands.GetSubscriber(), subscriptions, subscriptions.GetSubscriber());
+                    commands,
+                    commands.GetDatabase(),
+                    commands.GetSubscriber(),
+                    subscriptions,
+                    subscriptions.GetSubscriber());
                 return;
             }
             catch (Exception e)
@@ -202,7 +210,8 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
         connection.ConnectionFailed += (_, e) =>
         {
             logger.ConnectionFailed(name, e.FailureType);
-            if (disturbs)
+            // An attempt that failed lost nothing. A cluster with one dead node makes one every second.
+            if (disturbs && e.FailureType != ConnectionFailureType.UnableToConnect)
                 Disturbed?.Invoke(true);
         };
         connection.ConnectionRestored += (_, _) =>
@@ -211,6 +220,13 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
             if (disturbs)
                 Disturbed?.Invoke(false);
         };
+    }
+
+    private enum Layout
+    {
+        Unknown,
+        Plain,
+        Sharded,
     }
 
     private sealed record Connected(

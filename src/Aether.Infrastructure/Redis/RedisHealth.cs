@@ -7,15 +7,16 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// Knows whether the backplane can be relied on. Connected is not subscribed, and the client's events come late, in the wrong
-/// order or not at all, so once a second this instance
+/// Knows whether the backplane can be relied on. Connected is not subscribed, and the client's events come late, in the
+/// wrong order or not at all, so once a second this instance
 /// <list type="bullet">
 /// <item>publishes on a channel that only it hears, and has to hear itself: publishing and receiving work;</item>
 /// <item>asks Redis, on the connection of its subscriptions, which connection that is and how many channels it has:
 /// another connection than before means a gap that no event told of, too few channels a deaf subscription.</item>
 /// </list>
-/// After any doubt every channel is verified before it is ready again, and the sinks are told the gap. A server that has
-/// not answered for two intervals is stalled: until it has answered twice again, what comes from it is dropped as late.
+/// After any doubt every channel is verified before it is ready again, and the sinks are told the gap. A server that
+/// has not answered for two intervals is stalled: until it has answered twice again, what comes from it is dropped as
+/// late.
 /// </summary>
 internal sealed class RedisHealth(
     RedisConnection connection,
@@ -29,7 +30,9 @@ internal sealed class RedisHealth(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>How often everything may look present while Redis counts too few, before all is subscribed anew.</summary>
+    /// <summary>
+    /// How often everything may look present while Redis counts too few, before all is subscribed anew.
+    /// </summary>
     private const int MaxUnexplained = 3;
 
     private readonly string instance = Guid.NewGuid().ToString("N");
@@ -106,6 +109,7 @@ internal sealed class RedisHealth(
             Lose(problem);
             return;
         }
+        connections = pulse.Connections;
         if (receiver.TakeDropped())
         {
             Interlocked.Increment(ref epoch);
@@ -247,6 +251,12 @@ internal sealed class RedisHealth(
             // Before 6.2 or not allowed: an answer all the same.
             return default;
         }
+        catch (RedisCommandException)
+        {
+            // The connection string takes CLIENT away, so nothing was asked yet.
+            await server.PingAsync().ConfigureAwait(false);
+            return default;
+        }
     }
 
     private async Task EnsureProbeAsync()
@@ -279,10 +289,13 @@ internal sealed class RedisHealth(
     private void OnDisturbed(bool failed)
     {
         Volatile.Write(ref disturbed, 1);
-        Interlocked.Increment(ref epoch);
-        // Coming back loses nothing by itself; if the connection is another one, the look that follows tells.
+        // Coming back loses nothing by itself, and is often told late; if the connection is another one than before,
+        // the look that follows finds it.
         if (failed)
+        {
             live = false;
+            Interlocked.Increment(ref epoch);
+        }
         Volatile.Read(ref wake).TrySetResult();
     }
 
@@ -313,8 +326,9 @@ internal sealed class RedisHealth(
     /// <param name="Answered">Whether every connected server answered.</param>
     /// <param name="Heard">Whether the probe came back.</param>
     /// <param name="IsShort">Whether Redis has fewer channels for this instance than it has confirmed.</param>
-    /// <param name="Connections">The connection of the subscriptions on each server, as far as the server tells.</param>
-    private readonly record struct Pulse(bool Answered, bool Heard, bool IsShort, Dictionary<EndPoint, long> Connections);
+    /// <param name="Connections">The connection of the subscriptions on each server that tells it.</param>
+    private readonly record struct Pulse(
+        bool Answered, bool Heard, bool IsShort, Dictionary<EndPoint, long> Connections);
 
     /// <summary>What a server says of the connection that asks.</summary>
     private readonly record struct Census(bool IsKnown, long Connection, long Channels)

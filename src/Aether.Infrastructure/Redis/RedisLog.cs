@@ -57,6 +57,7 @@ internal static partial class RedisLog
         EventName = "RedisSinkFailed")]
     public static partial void SinkFailed(this ILogger logger, string error, long count);
 
-    [LoggerMessage(112, LogLevel.Error, "The check of the backplane failed: {Error}", EventName = "BackplaneCheckFailed")]
+    [LoggerMessage(112, LogLevel.Error, "The check of the backplane failed: {Error}",
+        EventName = "BackplaneCheckFailed")]
     public static partial void CheckFailed(this ILogger logger, string error);
 }

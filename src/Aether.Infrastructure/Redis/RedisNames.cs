@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// Every key and channel in Redis. All start with <c>ws:</c>, after the optional prefix. Ids are Vision IDs, so that a name
-/// can never be a pattern, and braces appear only where they tie the keys of one group to one slot.
+/// Every key and channel in Redis. All start with <c>ws:</c>, after the optional prefix. Ids are Vision IDs, so that a
+/// name can never be a pattern, and braces appear only where they tie the keys of one group to one slot.
 /// </summary>
 internal sealed class RedisNames(IOptions<RealtimeOptions> options)
 {
@@ -21,8 +21,8 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
 
     /// <summary>
     /// Hash: client id → connections on all instances, role, its time, joined, the state's time; beside it
-    /// <c>id:seen</c> → last sign of life, and <c>id:state</c> → what the client says of itself. Times are ms by Redis's
-    /// clock. An id holds no colon, so the fields cannot meet.
+    /// <c>id:seen</c> → last sign of life, and <c>id:state</c> → what the client says of itself. Times are ms by
+    /// Redis's clock. An id holds no colon, so the fields cannot meet.
     /// </summary>
     public RedisKey Holders(VisionId group) => root + "holders:{" + group.Value + "}";
 

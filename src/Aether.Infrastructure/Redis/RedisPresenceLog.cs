@@ -4,7 +4,8 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// What the presence adapter tells operators. Of a fault only its type is told: the text of a Redis exception may hold keys.
+/// What the presence adapter tells operators. Of a fault only its type is told: the text of a Redis exception may hold
+/// keys.
 /// </summary>
 internal static partial class RedisPresenceLog
 {
@@ -16,7 +17,7 @@ internal static partial class RedisPresenceLog
     public static partial void LeaseLost(this ILogger logger, string incarnation);
 
     [LoggerMessage(2103, LogLevel.Warning,
-        "The connection to Redis was interrupted; lease {Incarnation} is replaced and everything local registered again",
+        "Redis may have forgotten; lease {Incarnation} is replaced and everything local registered again",
         EventName = "PresenceLeaseReplaced")]
     public static partial void LeaseReplaced(this ILogger logger, string incarnation);
 
@@ -50,6 +51,7 @@ internal sealed class FaultLogLimit(ILogger logger, TimeProvider time)
         long due = Volatile.Read(ref next);
         if (now < due || Interlocked.CompareExchange(ref next, now + time.TimestampFrequency, due) != due)
             return;
-        logger.Unavailable(exception is RedisServerException { Kind: var kind } ? kind.ToString() : exception.GetType().Name);
+        logger.Unavailable(
+            exception is RedisServerException { Kind: var kind } ? kind.ToString() : exception.GetType().Name);
     }
 }

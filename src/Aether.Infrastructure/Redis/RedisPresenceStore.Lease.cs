@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Net;
 using Aether.Application.Ports;
 using StackExchange.Redis;
 
@@ -17,6 +19,9 @@ internal sealed partial class RedisPresenceStore
     private readonly PresenceLoop touching;
     private readonly FaultLogLimit logLimit;
 
+    // The servers that this instance had a connection to.
+    private readonly ConcurrentDictionary<EndPoint, bool> known = [];
+
     // Earlier incarnations that may still be in Redis. Only the keeping loop uses it, and Stop when that has ended.
     private readonly List<PresenceLease> retired = [];
     private volatile PresenceLease? lease;
@@ -29,8 +34,10 @@ internal sealed partial class RedisPresenceStore
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        redis.ConnectionFailed += OnConnectionChanged;
-        redis.ConnectionRestored += OnConnectionChanged;
+        foreach (var server in redis.GetServers().Where(static server => server.IsConnected))
+            known.TryAdd(server.EndPoint, true);
+        redis.ConnectionFailed += OnConnectionFailed;
+        redis.ConnectionRestored += OnConnectionRestored;
         reapFrom = time.GetTimestamp();
         keeping.Start(TimeSpan.Zero);
         reaping.Start(ReapPeriod());
@@ -55,8 +62,8 @@ internal sealed partial class RedisPresenceStore
     {
         // Out of the lock that StopAsync holds.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        redis.ConnectionFailed -= OnConnectionChanged;
-        redis.ConnectionRestored -= OnConnectionChanged;
+        redis.ConnectionFailed -= OnConnectionFailed;
+        redis.ConnectionRestored -= OnConnectionRestored;
         await keeping.DisposeAsync().ConfigureAwait(false);
         await reaping.DisposeAsync().ConfigureAwait(false);
         await touching.DisposeAsync().ConfigureAwait(false);
@@ -95,7 +102,7 @@ internal sealed partial class RedisPresenceStore
             Unready();
             logLimit.Unavailable(exception);
         }
-#pragma warning disable CA1031 // A loop that ends leaves the instance without presence for good. It is told, and tried again.
+#pragma warning disable CA1031 // A loop that ends would leave the instance without presence for good.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -261,12 +268,23 @@ internal sealed partial class RedisPresenceStore
         return PresenceTouches.Period;
     }
 
-    private void OnConnectionChanged(object? sender, ConnectionFailedEventArgs args)
+    // A connection that broke may mean another server, or the same one with older data; and what was on its way
+    // through it may arrive after what is sent now. (The other kind of connection only carries messages.)
+    private void OnConnectionFailed(object? sender, ConnectionFailedEventArgs args)
     {
-        // A connection that broke may mean another server, or the same one with older data; and what was on its way
-        // through it may arrive after what is sent now. The other connection only carries messages.
-        if (args.ConnectionType == ConnectionType.Interactive)
+        // One that never was can break nothing. A cluster names servers that nobody reaches, and they are tried for
+        // ever.
+        bool broke = args.FailureType != ConnectionFailureType.UnableToConnect;
+        if (broke && args.ConnectionType == ConnectionType.Interactive)
             Distrust();
+    }
+
+    private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs args)
+    {
+        // A server that hung and came back can be restored without having failed. The first time is no return.
+        if (args is { ConnectionType: ConnectionType.Interactive, EndPoint: { } server } && !known.TryAdd(server, true))
+            Distrust();
+        keeping.Wake();
     }
 
     /// <summary>What Redis holds of this instance may not be what was written: all of it is written again.</summary>

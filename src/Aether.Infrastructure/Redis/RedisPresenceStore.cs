@@ -11,9 +11,9 @@ using Role = Aether.Domain.Role;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// Presence over all instances that share a Redis. The truth about this instance's connections is here, in memory; Redis is
-/// told absolute facts about it ("this incarnation holds so many connections of that client"), so that after a fault they
-/// can be told again. What Redis holds of an instance lasts as long as its lease.
+/// Presence over all instances that share a Redis. The truth about this instance's connections is here, in memory;
+/// Redis is told absolute facts about it ("this incarnation holds so many connections of that client"), so that after
+/// a fault they can be told again. What Redis holds of an instance lasts as long as its lease.
 /// </summary>
 internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedService, IAsyncDisposable
 {
@@ -55,12 +55,15 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
         touching = new PresenceLoop(TouchAsync, time);
     }
 
+    /// <summary>The incarnation that holds this instance's members now.</summary>
+    public string? Incarnation => lease?.Id;
+
     // A process that was paused beyond its lease wakes up with all its flags as they were; the clock tells.
     public bool IsReady =>
         ready && lease is { } current && time.GetElapsedTime(current.RenewedAt) < duration;
 
-    // The token only keeps a call from starting. A change that was begun is either in Redis or it is not, and a caller that left
-    // in the middle would not know which; the client library's timeout bounds the wait.
+    // The token only keeps a call from starting. A change that was begun is either in Redis or it is not, and a caller
+    // that left in the middle would not know which; the client library's timeout bounds the wait.
     public Task<PresenceChange> JoinAsync(
         VisionId group, VisionId client, Role role, CancellationToken cancellationToken)
     {
@@ -146,7 +149,9 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
     private LocalMember? Find(VisionId group, VisionId client) =>
         groups.TryGetValue(group, out var there) ? there.Find(client) : null;
 
-    /// <summary>Writes the truth about a member until Redis has it or cannot be reached. One at a time runs for a member.</summary>
+    /// <summary>
+    /// Writes the truth about a member until Redis has it or cannot be reached. One at a time runs for a member.
+    /// </summary>
     private async Task WriteAsync(LocalMember member)
     {
         bool removed;
@@ -154,15 +159,22 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
         {
             try
             {
-                // The groups of an incarnation lie in another slot than its members, so this is a round trip of its own: once for
-                // a group, and before its first member, or a crash in between would leave members that nobody finds.
-                if (write.Connections > 0 && !await member.Group.RegisterAsync(write.Lease, scripts).ConfigureAwait(false))
+                // The groups of an incarnation lie in another slot than its members, so this is a round trip of its
+                // own: once for a group, and before its first member, or a crash in between would leave members that
+                // nobody finds.
+                if (write.Connections > 0
+                    && !await member.Group.RegisterAsync(write.Lease, scripts).ConfigureAwait(false))
                 {
                     GiveUp(member, write);
                     Distrust();
                     return;
                 }
                 var answer = await scripts.HoldAsync(member.Group.Id, member.Client, write).ConfigureAwait(false);
+                if (answer.Transition == HeldTransition.TooLate && write.Lease != lease)
+                {
+                    member.LeftToOthers();
+                    continue;
+                }
                 if (answer.Transition == HeldTransition.TooLate)
                 {
                     GiveUp(member, write);
@@ -181,7 +193,7 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
                 Fault(exception);
                 return;
             }
-#pragma warning disable CA1031 // A bug; but whoever waits for this write must not wait for ever, and the member stay unwritten.
+#pragma warning disable CA1031 // A bug; but nobody may wait for this write for ever.
             catch (Exception exception)
 #pragma warning restore CA1031
             {

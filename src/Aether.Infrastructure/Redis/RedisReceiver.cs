@@ -9,8 +9,8 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// Takes what arrives on a channel. Anybody may publish there, so each message is checked once before a sink sees it. Nothing
-/// here waits or throws: the client library's queue behind it has no bound and swallows exceptions.
+/// Takes what arrives on a channel. Anybody may publish there, so each message is checked once before a sink sees it.
+/// Nothing here waits or throws: the client library's queue behind it has no bound and swallows exceptions.
 /// </summary>
 internal sealed class RedisReceiver(
     IOptions<RealtimeOptions> options,

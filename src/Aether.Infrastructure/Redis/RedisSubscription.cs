@@ -5,10 +5,12 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// One channel that this instance hears. There are tens of thousands of these; beside it the client library keeps a queue
-/// for each channel, about 2.6 kB, which is what it takes to keep a channel's order (its cheaper callback does not).
+/// One channel that this instance hears. There are tens of thousands of these; beside it the client library keeps a
+/// queue for each channel, about 2.6 kB, which is what it takes to keep a channel's order (its cheaper callback does
+/// not).
 /// </summary>
-internal sealed class RedisSubscription(ChannelName channel, RedisChannel name, IMessageSink sink, RedisReceiver receiver)
+internal sealed class RedisSubscription(
+    ChannelName channel, RedisChannel name, IMessageSink sink, RedisReceiver receiver)
 {
     private volatile bool closed;
 

@@ -8,12 +8,16 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// The channels that this instance hears, and whether Redis agrees. The client library restores its subscriptions after a
-/// reconnect by itself, but says so before it is done; and one that it gave up may come to life later. So what is wanted
-/// is kept here and compared with what is.
+/// The channels that this instance hears, and whether Redis agrees. The client library restores its subscriptions after
+/// a reconnect by itself, but says so before it is done; and one that it gave up may come to life later. So what is
+/// wanted is kept here and compared with what is.
 /// </summary>
 internal sealed class RedisSubscriptions(
-    RedisConnection connection, RedisNames names, RedisReceiver receiver, TimeProvider time, ILogger<RedisSubscriptions> logger)
+    RedisConnection connection,
+    RedisNames names,
+    RedisReceiver receiver,
+    TimeProvider time,
+    ILogger<RedisSubscriptions> logger)
 {
     /// <summary>How many channels one question to Redis names.</summary>
     private const int BatchSize = 500;
@@ -130,8 +134,8 @@ internal sealed class RedisSubscriptions(
     }
 
     /// <summary>
-    /// Ends what could not be ended before: a subscription that was given up may have reached Redis after all, and would
-    /// count as an instance that hears the channel.
+    /// Ends what could not be ended before: a subscription that was given up may have reached Redis after all, and
+    /// would count as an instance that hears the channel.
     /// </summary>
     public async Task SweepAsync()
     {
@@ -287,7 +291,8 @@ internal sealed class RedisSubscriptions(
 
         public bool TryReceive(ChannelName channel, Message message) => true;
 
-        public ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken) => default;
+        public ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken) =>
+            default;
 
         public void ReportGap(DateTime since)
         {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -23,6 +24,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
     private readonly Process process;
     private readonly StringBuilder log = new();
     private readonly Task pumping;
+    private Version httpVersion = HttpVersion.Version11;
 
     // A test run that is interrupted disposes nothing; what it started must not outlive it.
     static ServerProcess() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
@@ -85,8 +87,9 @@ public sealed partial class ServerProcess : IAsyncDisposable
             if (server.HasExited)
                 throw new InvalidOperationException("the server ended at start:\n" + server.Log);
             server.Address = new Uri("http://127.0.0.1:" + Listens().Match(server.Log).Groups["port"].Value);
-            using var http = server.CreateHttpClient();
-            using var live = await http.GetAsync(new Uri("/health/live", UriKind.Relative));
+            if (host?.GetValueOrDefault("Kestrel:EndpointDefaults:Protocols") == "Http2")
+                server.httpVersion = HttpVersion.Version20;
+            using var live = await server.GetAsync("/health/live");
             live.EnsureSuccessStatusCode();
             return server;
         }
@@ -120,8 +123,19 @@ public sealed partial class ServerProcess : IAsyncDisposable
         return new ServerProcess(Process.Start(start)!);
     }
 
-    /// <summary>A client for its HTTP side.</summary>
-    public HttpClient CreateHttpClient() => new() { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(10) };
+    /// <summary>Asks for a page.</summary>
+    public async Task<HttpResponseMessage> GetAsync(string path, params (string Name, string Value)[] headers)
+    {
+        using var http = new HttpClient { Timeout = Eventually.Soon };
+        using var question = new HttpRequestMessage(HttpMethod.Get, new Uri(Address, path))
+        {
+            Version = httpVersion,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        foreach (var (name, value) in headers)
+            question.Headers.TryAddWithoutValidation(name, value);
+        return await http.SendAsync(question);
+    }
 
     /// <summary>Where a client of a group connects.</summary>
     public Uri Endpoint(string group, string client, string query = "") => new(

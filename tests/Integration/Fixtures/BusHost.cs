@@ -40,7 +40,8 @@ internal sealed class BusHost : IAsyncDisposable
     }
 
     /// <summary>Starts an instance and waits until its bus is ready.</summary>
-    public static async Task<BusHost> StartReadyAsync(string? connectionString, Action<RealtimeOptions>? configure = null)
+    public static async Task<BusHost> StartReadyAsync(
+        string? connectionString, Action<RealtimeOptions>? configure = null)
     {
         var host = await StartAsync(connectionString, configure);
         await Eventually.True(() => host.Bus.IsReady, state: () => string.Join(" | ", host.Log));

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace Aether.Tests.Integration.Fixtures;
 
 /// <summary>
-/// Stands between an instance and its Redis and can go deaf: its connections stay open and never bring anything again, as
-/// behind a firewall that has forgotten them. It counts what it brings.
+/// Stands between an instance and its Redis and can go deaf: its connections stay open and never bring anything again,
+/// as behind a firewall that has forgotten them. It counts what it brings.
 /// </summary>
 internal sealed class DeafProxy : IAsyncDisposable
 {
@@ -20,7 +20,9 @@ internal sealed class DeafProxy : IAsyncDisposable
 
     public string ConnectionString => $"127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
 
-    /// <summary>Whether connections bring nothing. Those of before stay deaf when it ends: TCP loses no bytes in between.</summary>
+    /// <summary>
+    /// Whether connections bring nothing. Those of before stay deaf when it ends: TCP loses no bytes in between.
+    /// </summary>
     public bool IsDeaf { get; set; }
 
     /// <summary>How many bytes came from Redis.</summary>
@@ -69,7 +71,8 @@ internal sealed class DeafProxy : IAsyncDisposable
         return IsDeaf;
     }
 
-    private static async Task CopyAsync(TcpClient from, TcpClient to, Func<int, bool> swallow, CancellationToken cancellationToken)
+    private static async Task CopyAsync(
+        TcpClient from, TcpClient to, Func<int, bool> swallow, CancellationToken cancellationToken)
     {
         byte[] buffer = new byte[16_384];
         int read;

@@ -30,7 +30,10 @@ internal static class Eventually
         while (!await condition())
         {
             if (Stopwatch.GetElapsedTime(started) > limit)
-                Assert.Fail($"Not within {limit.TotalSeconds:0.##} s: {expression}{(state is null ? "" : $" ({state()})")}");
+            {
+                string found = state is null ? "" : $" ({state()})";
+                Assert.Fail($"Not within {limit.TotalSeconds:0.##} s: {expression}{found}");
+            }
             await Task.Delay(Poll, TestContext.Current.CancellationToken);
         }
     }

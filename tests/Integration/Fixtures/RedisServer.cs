@@ -6,8 +6,8 @@ using Xunit;
 namespace Aether.Tests.Integration.Fixtures;
 
 /// <summary>
-/// A Redis of its own for a test: on a free port of 127.0.0.1, with nothing on disk that outlives it. It can be stopped,
-/// killed, paused and started again on the same port.
+/// A Redis of its own for a test: on a free port of 127.0.0.1, with nothing on disk that outlives it. It can be
+/// stopped, killed, paused and started again on the same port.
 /// </summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
@@ -59,7 +59,8 @@ internal sealed class RedisServer : IAsyncDisposable
         {
             await server.RunAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
             await Eventually.True(
-                async () => (await server.RunAsync("CLUSTER", "INFO")).Contains("cluster_state:ok", StringComparison.Ordinal));
+                async () => (await server.RunAsync("CLUSTER", "INFO"))
+                    .Contains("cluster_state:ok", StringComparison.Ordinal));
             return server;
         }
         catch
@@ -81,7 +82,9 @@ internal sealed class RedisServer : IAsyncDisposable
             RedirectStandardError = true,
         };
         string[] own =
-            ["--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory.FullName];
+        [
+            "--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory.FullName,
+        ];
         foreach (string argument in own.Concat(arguments))
             start.ArgumentList.Add(argument);
         process?.Dispose();

@@ -3,8 +3,8 @@
 -- KEYS  members, holders, held
 -- ARGV  client, connections, lease end, role, role time, joined, state time, state. Times are ms by this clock; a role
 --       time of 0 means that a new connection says its role now, a joined of 0 means now.
--- Gives {transition, held before, connections, role, role time, joined, state time, seen, state}, transition being
---       -1 too late, 0 absent before and after, 1 present before and after, 2 came, 3 went (then as it was before).
+-- Gives {transition, held before, connections, role, role time, joined, state time, seen, state, members of the group},
+--       transition being -1 too late, 0 absent before and after, 1 present before and after, 2 came, 3 went (then as it was before).
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- Whoever saw the lease end may have removed what this incarnation holds: nobody would remove what it adds now.
@@ -29,7 +29,7 @@ if left <= 0 then
   if not kept[1] then return {0, had} end
   redis.call('SREM', KEYS[1], client)
   redis.call('HDEL', KEYS[2], client, client .. ':seen', client .. ':state')
-  return {3, had, total, role, role_time, joined, state_time, seen, state}
+  return {3, had, total, role, role_time, joined, state_time, seen, state, redis.call('SCARD', KEYS[1])}
 end
 
 if ARGV[5] == '0' then
@@ -46,4 +46,4 @@ end
 redis.call('HSET', KEYS[2], client, left .. ' ' .. role .. ' ' .. role_time .. ' ' .. joined .. ' ' .. state_time,
   client .. ':seen', seen)
 if not kept[1] then redis.call('SADD', KEYS[1], client) end
-return {kept[1] and 1 or 2, had, left, role, role_time, joined, state_time, seen, state}
+return {kept[1] and 1 or 2, had, left, role, role_time, joined, state_time, seen, state, redis.call('SCARD', KEYS[1])}

@@ -1,8 +1,8 @@
 -- Takes a lease, or makes one last longer.
 -- KEYS  leases
 -- ARGV  incarnation, ms, the end as it was last told to the instance; 0 to take a new one
--- Gives the new end in ms by this clock; 0 if the lease is lost: it is gone or over, or it is older than what the instance
---       was told, and with it everything else may be.
+-- Gives the new end in ms by this clock; 0 if the lease is lost: it is gone or over, or it is older than what the
+--       instance was told, and with it everything else may be.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if ARGV[3] ~= '0' then

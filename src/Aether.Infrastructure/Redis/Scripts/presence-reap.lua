@@ -1,7 +1,7 @@
 -- Takes from an instance incarnation what it holds of some clients of a group. Of many that try at once, one does it.
 -- KEYS  members, holders, held
 -- ARGV  clients
--- Gives a list of those that went: {client, connections before, role, joined, seen, state}.
+-- Gives {members of the group, those that went as {client, connections before, role, joined, seen, state}}.
 local went = {}
 for _, client in ipairs(ARGV) do
   local had = tonumber(redis.call('HGET', KEYS[3], client) or 0)
@@ -22,4 +22,4 @@ for _, client in ipairs(ARGV) do
     end
   end
 end
-return went
+return {redis.call('SCARD', KEYS[1]), went}

@@ -1,4 +1,5 @@
--- Some clients of a group gave a sign of life. Those that left meanwhile are passed over: their entry would stay for ever.
+-- Some clients of a group gave a sign of life. Those that left meanwhile are passed over: their entry would stay for
+-- ever.
 -- KEYS  holders
 -- ARGV  clients
 local clock = redis.call('TIME')
