@@ -3,16 +3,16 @@ using System.Text.Json.Serialization;
 
 namespace Aether.Api.Http;
 
-/// <summary>How many instances were told.</summary>
+/// <summary>How many instances were told. This and the others are for the document; RosterWriter writes what is sent.</summary>
+[Description("How many instances were told")]
 [JsonNumberHandling(JsonNumberHandling.Strict)]
 internal sealed record Published(
     [property: JsonPropertyName("instances")]
     [property: Description("How many instances of the server heard it; 0: nobody whom it is for is connected.")]
     int Instances);
 
-// The summaries are descriptions in the OpenAPI document; what is sent is written by RosterWriter.
-
 /// <summary>A client that is present in a group.</summary>
+[Description("A client that is present in a group")]
 [JsonNumberHandling(JsonNumberHandling.Strict)]
 internal sealed record Client(
     [property: JsonPropertyName("client_id")] string ClientId,
@@ -31,6 +31,7 @@ internal sealed record Client(
     DateTime LastSeen);
 
 /// <summary>Clients that are present in a group.</summary>
+[Description("Clients that are present in a group")]
 [JsonNumberHandling(JsonNumberHandling.Strict)]
 internal sealed record Roster(
     [property: JsonPropertyName("members")] IReadOnlyList<Client> Members,
@@ -39,6 +40,7 @@ internal sealed record Roster(
     int Total);
 
 /// <summary>Why a request was not carried out.</summary>
+[Description("Why a request was not carried out")]
 [JsonNumberHandling(JsonNumberHandling.Strict)]
 internal sealed record Problem(
     [property: JsonPropertyName("type")] string Type,
