@@ -17,6 +17,15 @@ public sealed record Rejection(ErrorCode Code, string Text, string? Field = null
     public static Rejection RecipientOffline { get; } = new(
         ErrorCode.RecipientOffline, "the client is not connected", "to_id");
 
+    /// <summary>Who is present cannot be read now.</summary>
+    public static Rejection PresenceUnavailable { get; } = new(
+        ErrorCode.BackplaneUnavailable, "the backplane cannot be reached; nobody knows who is present",
+        RetryAfter: TimeSpan.FromSeconds(1));
+
+    /// <summary>The client has no connection in the group.</summary>
+    public static Rejection NotPresent { get; } = new(
+        ErrorCode.RecipientOffline, "the client is not present in this group", "client_id");
+
     /// <summary>Something of the server's own went wrong.</summary>
     public static Rejection Internal { get; } = new(ErrorCode.Internal, "server fault; the message was not sent");
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aether.Api.Http;
 using Aether.Api.Legacy;
 using Aether.Api.WebSockets;
 using Aether.Application;
@@ -12,8 +13,9 @@ namespace Microsoft.AspNetCore.Builder;
 public static class AetherRealtimeEndpoints
 {
     /// <summary>
-    /// Maps the WebSocket endpoint below <c>/v3</c> and the health endpoints below <c>/health</c>. It brings its own WebSocket
-    /// middleware; the host needs none.
+    /// Maps the WebSocket endpoint and the HTTP API below <c>/v3</c>, the health endpoints below <c>/health</c>, and, unless the
+    /// host has something of its own there, <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/asyncapi.json</c> and <c>/scalar</c>.
+    /// It brings its own WebSocket middleware; the host needs none.
     /// </summary>
     public static IEndpointRouteBuilder MapAetherRealtime(this IEndpointRouteBuilder endpoints)
     {
@@ -41,6 +43,7 @@ public static class AetherRealtimeEndpoints
             Predicate = check => check.Tags.Contains(AetherRealtimeServices.ReadyTag),
             ResponseWriter = WriteAsync,
         });
+        endpoints.MapAetherHttp();
         return endpoints;
     }
 

@@ -1,9 +1,11 @@
 using Aether.Api.Access;
 using Aether.Api.Hosting;
+using Aether.Api.Http;
 using Aether.Api.Legacy;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.Instrumentation;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Infrastructure;
@@ -63,6 +65,10 @@ public static class AetherRealtimeServices
         services.AddSingleton<RealtimeEndpoint>();
         services.AddSingleton<LegacyReceivers>();
         services.AddSingleton<LegacyEndpoint>();
+        services.AddSingleton<DeliveryMetrics>();
+        services.AddSingleton<ConnectionMetrics>();
+        services.AddSingleton<PrometheusMetrics>();
+        services.AddAetherHttp();
         services.AddHostedService<RealtimeLifecycle>();
         services.AddHostedService<ConnectionClock>();
         services.AddHealthChecks().AddCheck<BackplaneHealthCheck>("aether", tags: [ReadyTag]);

@@ -1,3 +1,4 @@
+using Aether.Application.Messaging;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -31,15 +32,21 @@ public sealed class DisconnectValidator : AbstractValidator<Disconnect>
 /// Says so on the client's own channel: exactly the instances that have a connection of the client hear it, and all of them
 /// in one order. The hub of each does the closing.
 /// </summary>
-public sealed class DisconnectHandler(IMessageBus bus, ServerMessages messages) : IRequestHandler<Disconnect, Outcome>
+public sealed class DisconnectHandler(IMessageBus bus, IPresenceStore presence, ServerMessages messages)
+    : IRequestHandler<Disconnect, Outcome>
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Disconnect request, CancellationToken cancellationToken)
     {
+        // The channel is the client's in all its groups: that an instance hears it does not say that anybody has to go. It is
+        // told all the same, for the case that presence is behind.
+        bool absent = request.SupersededBy is null
+            && await presence.GetMembersAsync(request.GroupId, cancellationToken).ConfigureAwait(false) is { } members
+            && members.All(member => member.ClientId != request.ClientId);
         var message = messages.Disconnect(request.ClientId, request.GroupId, request.SupersededBy);
         var told = await bus.PublishAsync(ChannelName.Client(request.ClientId), message, cancellationToken).ConfigureAwait(false);
-        return told is { Accepted: true, Instances: 0 }
-            ? Outcome.Rejected(Rejection.RecipientOffline)
-            : told.Accepted ? Outcome.Published(told.Instances) : Outcome.Rejected(Rejection.BackplaneUnavailable);
+        return told.Accepted && (absent || told.Instances == 0)
+            ? Outcome.Rejected(Rejection.NotPresent)
+            : told.ToOutcome();
     }
 }
