@@ -403,11 +403,14 @@ public sealed class HttpApiTests
     private static async Task<HttpResponseMessage> SendAsync(
         HttpClient client, string json, string? contentType = "application/json", bool announced = true)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(json);
-        using HttpContent content = announced ? new ByteArrayContent(bytes) : new StreamContent(new Unannounced(bytes));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v3/messages")
+        {
+            Content = new ByteArrayContent(Encoding.UTF8.GetBytes(json)),
+        };
+        request.Headers.TransferEncodingChunked = !announced;
         if (contentType is not null)
-            content.Headers.Add("Content-Type", contentType);
-        return await client.PostAsync("/v3/messages", content, Cancellation);
+            request.Content.Headers.Add("Content-Type", contentType);
+        return await client.SendAsync(request, Cancellation);
     }
 
     private static async Task AssertStatusAsync(int status, HttpResponseMessage response)
@@ -427,12 +430,6 @@ public sealed class HttpApiTests
         Assert.NotEqual("", (string?)problem["title"]);
         Assert.NotEqual("", (string?)problem["detail"]);
         return problem;
-    }
-
-    /// <summary>A stream whose length nobody knows before its end.</summary>
-    private sealed class Unannounced(byte[] bytes) : MemoryStream(bytes)
-    {
-        public override bool CanSeek => false;
     }
 
     private sealed class BrokenBus(Func<PublishResult> answer) : IMessageBus
