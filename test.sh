@@ -101,7 +101,8 @@ install_missing() {
 # An own redis-server is started by the tests, on a port of its own; the one of the distribution is not needed.
 install_missing
 
-command -v dotnet >/dev/null || fail "the .NET SDK $sdk_major is needed and 'dotnet' is not in PATH: https://dot.net/download"
+command -v dotnet >/dev/null ||
+    fail "the .NET SDK $sdk_major is needed and 'dotnet' is not in PATH: https://dot.net/download"
 sdk=$(dotnet --version 2>&1) || fail "the .NET SDK that global.json asks for is needed: $sdk"
 [ "${sdk%%.*}" = "$sdk_major" ] || fail "the .NET SDK $sdk_major is needed, and this is $sdk"
 
@@ -148,7 +149,8 @@ count() {
 # The number that follows a word in a line that holds a pattern; 0 if there is none.
 number() {
     local log=$1 line=$2 word=$3
-    { grep -aE "$line" "$log" || true; } | tail -n 1 | { grep -oE "$word[ =:]*[0-9]+" || echo 0; } | head -n 1 | grep -oE '[0-9]+$'
+    { grep -aE "$line" "$log" || true; } | tail -n 1 |
+        { grep -oE "$word[ =:]*[0-9]+" || echo 0; } | head -n 1 | grep -oE '[0-9]+$'
 }
 
 run() {

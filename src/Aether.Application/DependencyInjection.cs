@@ -29,6 +29,7 @@ public static class DependencyInjection
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ServerMessages>();
         services.AddSingleton<IPresenceWatcher, PresenceAnnouncer>();
+        services.TryAddSingleton<IRealtime, Realtime>();
         services.TryAddSingleton<ServiceFactory>(provider => provider.GetRequiredService);
         services.TryAddSingleton<IMediator, Mediator>();
         services.TryAddSingleton<IRealtime, Realtime>();

@@ -31,6 +31,7 @@ public static class DependencyInjection
     private static IServiceCollection AddInMemoryBus(this IServiceCollection services) =>
         services
             .AddSingleton<IMessageBus, InMemoryMessageBus>()
+            .AddSingleton<ILegacyBus, InMemoryLegacyBus>()
             .AddSingleton<IPresenceStore, InMemoryPresenceStore>();
 
     private static IServiceCollection AddRedisBus(this IServiceCollection services, string connectionString)
@@ -46,6 +47,7 @@ public static class DependencyInjection
         services.AddSingleton<RedisHealth>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<RedisHealth>());
         services.AddSingleton<IMessageBus, RedisMessageBus>();
+        services.AddSingleton<ILegacyBus, RedisLegacyBus>();
         services.AddSingleton(provider => new RedisPresenceStore(
             provider.GetRequiredService<RedisConnection>().ConnectCommands(),
             provider.GetRequiredService<RedisNames>(),

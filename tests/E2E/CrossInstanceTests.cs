@@ -22,7 +22,8 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
             string text = await receiver.ReceiveTextAsync();
             Assert.Contains("""{"n":1.0}""", text, StringComparison.Ordinal);
             var got = Json.Read(text);
-            Assert.Equal((type, cmd, group, "hello"), (got.Text("msg_type"), got.Text("cmd"), got.Text("group_id"), got.Text("msg")));
+            Assert.Equal((type, cmd), (got.Text("msg_type"), got.Text("cmd")));
+            Assert.Equal((group, "hello"), (got.Text("group_id"), got.Text("msg")));
         }
         Assert.Empty(await stranger.ReceiveUntilNowAsync());
     }
@@ -114,7 +115,8 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
         var gone = await TestClient.ConnectAsync(instances.B, group, "gone");
         await gone.CloseAsync();
         await gone.DisposeAsync();
-        await Eventually.HoldsAsync(async () => await instances.HeardByAsync("ws:client:gone") == 0, "its channel is given up");
+        await Eventually.HoldsAsync(
+            async () => await instances.HeardByAsync("ws:client:gone") == 0, "its channel is given up");
 
         foreach (string to in new[] { "never-there", "gone" })
         {
@@ -129,7 +131,8 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
     public async Task Presence_IsToldAcrossInstances_OncePerComingAndGoing()
     {
         string group = instances.NewGroup();
-        await using var watcher = await TestClient.ConnectAsync(instances.A, group, "watcher", protocols: TwoInstances.Full);
+        await using var watcher =
+            await TestClient.ConnectAsync(instances.A, group, "watcher", protocols: TwoInstances.Full);
         Assert.Equal("welcome", (await watcher.ReceiveAsync()).Text("cmd"));
         // Its own joining may be told before it listens.
         await watcher.ReceiveUntilNowAsync();
@@ -171,8 +174,8 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
             for (int g = 0; g < 4; g++)
             {
                 string group = "g" + g;
-                var expected = everyone.All.Where(client => client.Group == group).Select(client => client.Id).ToHashSet();
-                Assert.Equal(expected, await own.MembersAsync(group));
+                var expected = everyone.All.Where(client => client.Group == group).Select(client => client.Id);
+                Assert.Equal(expected.ToHashSet(), await own.MembersAsync(group));
             }
             foreach (var client in everyone.All.Take(10))
                 await client.CloseAsync();
@@ -182,7 +185,8 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
         for (int g = 0; g < 4; g++)
         {
             string group = "g" + g;
-            await Eventually.HoldsAsync(async () => (await own.MembersAsync(group)).Count == 0, "the group is empty");
+            await Eventually.HoldsAsync(
+                async () => (await own.MembersAsync(group)).Count == 0, "the group is empty");
         }
         string[] keys = [], channels = [];
         await Eventually.HoldsAsync(
@@ -190,7 +194,8 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
             {
                 keys = await own.LinesAsync("KEYS", "*");
                 channels = await own.LinesAsync("PUBSUB", "CHANNELS");
-                return keys is ["ws:leases"] && channels.All(channel => channel.StartsWith("ws:probe:", StringComparison.Ordinal));
+                return keys is ["ws:leases"]
+                    && channels.All(channel => channel.StartsWith("ws:probe:", StringComparison.Ordinal));
             },
             "no key or channel of a client is left");
         Assert.Equal(2, channels.Length);

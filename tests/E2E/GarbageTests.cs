@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>Anybody may publish on the channels of a shared Redis. Only what is a message for that channel is delivered.</summary>
+/// <summary>
+/// Anybody may publish on the channels of a shared Redis. Only what is a message for that channel is delivered.
+/// </summary>
 public sealed class GarbageTests(TwoInstances instances) : IClassFixture<TwoInstances>
 {
     public static TheoryData<string, string> Channels => new()

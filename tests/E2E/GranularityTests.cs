@@ -77,7 +77,8 @@ public sealed class GranularityTests(TwoInstances instances) : IClassFixture<Two
     public async Task Upgrade_IsRefusedAndTouchesNothing_GivenAnIdThatIsNone(string id)
     {
         string group = instances.NewGroup();
-        string[] keys = await instances.LinesAsync("KEYS", "ws:*"), channels = await instances.LinesAsync("PUBSUB", "CHANNELS");
+        string[] keys = await instances.LinesAsync("KEYS", "ws:*");
+        string[] channels = await instances.LinesAsync("PUBSUB", "CHANNELS");
         foreach (string path in new[] { $"/v3/ws/group/{group}/client/{id}", $"/v3/ws/group/{id}/client/c" })
         {
             await using var refused = await RawClient.RequestAsync(instances.A, path);

@@ -10,8 +10,8 @@ public sealed class OrderTests
     private const int Each = 50_000;
 
     /// <summary>
-    /// How far a sender may be ahead of what it hears itself. No server keeps an endless queue; this is far beyond what is
-    /// ever on its way.
+    /// How far a sender may be ahead of what it hears itself. No server keeps an endless queue; this is far beyond what
+    /// is ever on its way.
     /// </summary>
     private const int Window = 1_000;
 

@@ -14,10 +14,9 @@ public sealed class RedisFaultTests
     {
         await using var redis = RedisServer.Create();
         await using var server = await TwoInstances.StartServerAsync(redis.ConnectionString, ready: false);
-        using var http = server.CreateHttpClient();
 
-        Assert.Equal(200, await TwoInstances.StatusAsync(http, "/health/live"));
-        Assert.Equal(503, await TwoInstances.StatusAsync(http, "/health/ready"));
+        Assert.Equal(200, await TwoInstances.StatusAsync(server, "/health/live"));
+        Assert.Equal(503, await TwoInstances.StatusAsync(server, "/health/ready"));
         await using (var refused = await RawClient.RequestAsync(server, "/v3/ws/group/g/client/c"))
         {
             Assert.Equal(503, refused.Status);
@@ -39,14 +38,13 @@ public sealed class RedisFaultTests
         await using var sender = await TestClient.ConnectAsync(instances.A, "g", "sender", "echo=off");
         await using var plain = await TestClient.ConnectAsync(instances.B, "g", "plain");
         await using var full = await TestClient.ConnectAsync(instances.B, "g", "full", protocols: TwoInstances.Full);
-        using var httpA = instances.A.CreateHttpClient();
-        using var httpB = instances.B.CreateHttpClient();
 
         await instances.Redis.StopAsync();
-        foreach (var http in new[] { httpA, httpB })
+        foreach (var server in new[] { instances.A, instances.B })
         {
-            await Eventually.HoldsAsync(async () => await TwoInstances.StatusAsync(http, "/health/ready") == 503, "not ready");
-            Assert.Equal(200, await TwoInstances.StatusAsync(http, "/health/live"));
+            await Eventually.HoldsAsync(
+                async () => await TwoInstances.StatusAsync(server, "/health/ready") == 503, "not ready");
+            Assert.Equal(200, await TwoInstances.StatusAsync(server, "/health/live"));
         }
         for (int i = 0; i < 20; i++)
         {
@@ -102,7 +100,8 @@ public sealed class RedisFaultTests
         Assert.Equal(["full", "plain", "sender"], (await instances.MembersAsync("g")).Order());
     }
 
-    private static async Task<List<JsonElement>> ReceiveUpToAsync(TestClient client, string? msg = null, string? cmd = null)
+    private static async Task<List<JsonElement>> ReceiveUpToAsync(
+        TestClient client, string? msg = null, string? cmd = null)
     {
         var before = new List<JsonElement>();
         while (true)

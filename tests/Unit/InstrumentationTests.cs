@@ -268,6 +268,7 @@ public sealed class InstrumentationTests : IDisposable
             .AddAetherApplication()
             .AddSingleton(bus)
             .AddSingleton(presence)
+            .AddSingleton(Substitute.For<ILegacyBus>())
             .AddAetherInstrumentation()
             .AddAetherInstrumentation()
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });

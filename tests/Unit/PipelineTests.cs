@@ -177,6 +177,7 @@ public sealed class PipelineTests : IDisposable
         .AddAetherApplication()
         .AddSingleton(other ?? bus)
         .AddSingleton(presence)
+        .AddSingleton(Substitute.For<ILegacyBus>())
         .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
 
     private Task<Outcome> Send(Sender sender, Message message) => Send(provider, sender, message);

@@ -1,10 +1,12 @@
 using Aether.Api.Access;
 using Aether.Api.Hosting;
 using Aether.Api.Http;
+using Aether.Api.Legacy;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
 using Aether.Application.Instrumentation;
+using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Infrastructure;
 using MediatR;
@@ -31,6 +33,7 @@ public static class AetherRealtimeServices
         ArgumentNullException.ThrowIfNull(configuration);
         var section = configuration.GetSection(RealtimeOptions.Section);
         services.AddOptions<RealtimeOptions>()
+            .Configure(_ => RefuseLooseKeys(section.GetSection("ApiKeys")))
             // A misspelled option is as wrong as a wrong value: it would silently not be in force.
             .Bind(section, binder => binder.ErrorOnUnknownConfiguration = true)
             .ValidateOnStart();
@@ -42,7 +45,10 @@ public static class AetherRealtimeServices
         services.AddAetherInstrumentation();
 
         services.AddSingleton(provider => new DeliveryLoops(Options(provider).Delivery.Loops));
-        services.AddSingleton<Hub>();
+        services.AddSingleton(provider => new Hub(
+            provider.GetRequiredService<IMessageBus>(),
+            provider.GetRequiredService<DeliveryLoops>(),
+            provider.GetRequiredService<ServerMessages>()));
         services.AddSingleton<Instance>();
         services.AddSingleton<Clock>();
         services.AddSingleton<ApiKeys>();
@@ -54,8 +60,11 @@ public static class AetherRealtimeServices
             new ConnectionLimits(Options(provider)),
             provider.GetRequiredService<Instance>(),
             provider.GetRequiredService<Clock>(),
-            provider.GetRequiredService<ILogger<ClientConnection>>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<SocketConnection>>()));
         services.AddSingleton<RealtimeEndpoint>();
+        services.AddSingleton<LegacyReceivers>();
+        services.AddSingleton<LegacyEndpoint>();
         services.AddSingleton<DeliveryMetrics>();
         services.AddSingleton<ConnectionMetrics>();
         services.AddSingleton<PrometheusMetrics>();
@@ -73,6 +82,16 @@ public static class AetherRealtimeServices
 
     private static RealtimeOptions Options(IServiceProvider provider) =>
         provider.GetRequiredService<IOptions<RealtimeOptions>>().Value;
+
+    // Where an object is expected and a text stands, the binder's error repeats the text: here that is a secret.
+    private static void RefuseLooseKeys(IConfigurationSection keys)
+    {
+        foreach (var loose in keys.GetChildren().Prepend(keys).Where(entry => !string.IsNullOrEmpty(entry.Value)))
+            throw new OptionsValidationException(
+                Microsoft.Extensions.Options.Options.DefaultName,
+                typeof(RealtimeOptions),
+                [loose.Path + " must be made of Name, Key, Permissions and Groups"]);
+    }
 
     private sealed class DrainTimeout(IOptions<RealtimeOptions> options) : IPostConfigureOptions<HostOptions>
     {

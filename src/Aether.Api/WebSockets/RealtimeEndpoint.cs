@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using Aether.Api.Access;
-using Aether.Api.Hosting;
 using Aether.Api.Http;
 using Aether.Application.Delivery;
 using Aether.Application.Messaging;
@@ -148,37 +146,20 @@ internal sealed class RealtimeEndpoint(
         }
     }
 
-    private async Task ServeAsync(HttpContext context, ClientConnection connection, Profile profile)
-    {
-        var capture = context.Features.Get<UpgradeCapture>()!;
-        capture.Connection = connection;
-        using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
-        {
-            SubProtocol = profile.Full ? Subprotocols.Full : null,
-            // The registry's clock pings; the library's own way is a timer for each connection.
-            KeepAliveInterval = TimeSpan.Zero,
-        }).ConfigureAwait(false);
-        // Nobody looks at them again, and the connection may live for days.
-        context.Request.Headers.Clear();
-        // Or each message of days would become a child of this handshake's trace.
-        Activity.Current = null;
-        connection.Open(capture.Output!, profile.Full ? Welcome(connection) : null);
-        if (services.Limits.ReplaceDuplicates)
-        {
-            await services.Mediator.Send(
+    private Task ServeAsync(HttpContext context, ClientConnection connection, Profile profile) =>
+        SocketUpgrade.ServeAsync(
+            context,
+            connection,
+            profile.Full ? Subprotocols.Full : null,
+            profile.Full ? Welcome(connection) : null,
+            () => ReplaceOthersAsync(connection),
+            services.Logger);
+
+    private Task ReplaceOthersAsync(ClientConnection connection) =>
+        services.Limits.ReplaceDuplicates
+            ? services.Mediator.Send(
                 new Disconnect(connection.GroupId, connection.ClientId, connection.Id), CancellationToken.None)
-                .ConfigureAwait(false);
-        }
-        try
-        {
-            await connection.ReceiveAsync(socket, capture.Transport!).ConfigureAwait(false);
-        }
-        catch (Exception fault)
-        {
-            services.Logger.ConnectionFailed(fault.GetType().Name);
-            connection.Close(CloseReason.ServerFault);
-        }
-    }
+            : Task.CompletedTask;
 
     private Frame Welcome(ClientConnection connection) => Frame.Of(services.Messages.Welcome(
         connection.ClientId,

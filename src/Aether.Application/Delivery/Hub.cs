@@ -10,7 +10,7 @@ namespace Aether.Application.Delivery;
 /// the last one that leaves ends the subscription, and however they race the bus is asked one thing at a time per
 /// channel.
 /// </summary>
-public sealed class Hub(IMessageBus bus, DeliveryLoops loops, ServerMessages messages) : IMessageSink
+public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMessages messages) : IMessageSink
 {
     private readonly ConcurrentDictionary<ChannelName, ChannelReceivers> channels = new();
 
@@ -62,6 +62,14 @@ public sealed class Hub(IMessageBus bus, DeliveryLoops loops, ServerMessages mes
         receivers.Run(loops, order.CarryOut);
         return default;
     }
+
+    /// <summary>Puts a frame that is no V3 message before all who hear a channel, if there is room for it.</summary>
+    public bool TryPut(ChannelName channel, Frame frame) =>
+        !channels.TryGetValue(channel, out var receivers) || receivers.TryPut(loops, frame);
+
+    /// <summary>As <see cref="TryPut"/>, but completes when there was room for it.</summary>
+    public ValueTask PutAsync(ChannelName channel, Frame frame) =>
+        channels.TryGetValue(channel, out var receivers) ? receivers.PutAsync(loops, frame) : default;
 
     /// <inheritdoc/>
     public void ReportGap(DateTime since)

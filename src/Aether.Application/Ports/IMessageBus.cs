@@ -6,7 +6,7 @@ namespace Aether.Application.Ports;
 /// Carries messages between the instances of one platform, each through the one granular channel it is for. Adapters:
 /// Redis, and memory for a single process.
 /// </summary>
-public interface IMessageBus
+public interface IMessageBus : IChannelSubscriptions
 {
     /// <summary>What carries the messages, in a word or two for the line at start. No address, no credential.</summary>
     string Description { get; }
@@ -22,7 +22,11 @@ public interface IMessageBus
     /// that order at every subscriber. Never throws for a backplane that cannot be reached.
     /// </summary>
     ValueTask<PublishResult> PublishAsync(ChannelName channel, Message message, CancellationToken cancellationToken);
+}
 
+/// <summary>Lets an instance hear channels.</summary>
+public interface IChannelSubscriptions
+{
     /// <summary>
     /// Subscribes this instance to a channel. When the result is <see langword="true"/> the subscription is live: all that
     /// is published from now on reaches the sink, in the order in which it was published. <see langword="false"/>: the

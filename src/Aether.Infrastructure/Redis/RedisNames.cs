@@ -11,6 +11,7 @@ namespace Aether.Infrastructure.Redis;
 /// </summary>
 internal sealed class RedisNames(IOptions<RealtimeOptions> options)
 {
+    private readonly string prefix = options.Value.Redis.Prefix;
     private readonly string root = options.Value.Redis.Prefix + "ws:";
 
     /// <summary>Sorted set: instance incarnation → end of its lease, in ms by Redis's clock.</summary>
@@ -31,6 +32,9 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
 
     /// <summary>Set: the groups that one instance incarnation holds members in.</summary>
     public RedisKey Groups(string incarnation) => root + "groups:" + incarnation;
+
+    /// <summary>The one channel of V2. No name of V3 is like it, and nothing of V3 goes through it.</summary>
+    public RedisChannel Legacy => RedisChannel.Literal(prefix + "channel:ws");
 
     /// <summary>The channel as Redis knows it; sharded on a cluster.</summary>
     public RedisChannel Channel(ChannelName channel, bool sharded)

@@ -8,8 +8,8 @@ using System.Text.RegularExpressions;
 namespace Aether.Tests.E2E;
 
 /// <summary>
-/// The real server as a process of its own, on a free port of this machine. It can be stopped, frozen and killed like one,
-/// and ends with the test that started it.
+/// The real server as a process of its own, on a free port of this machine. It can be stopped, frozen and killed like
+/// one, and ends with the test that started it.
 /// </summary>
 public sealed partial class ServerProcess : IAsyncDisposable
 {
@@ -177,7 +177,8 @@ public sealed partial class ServerProcess : IAsyncDisposable
 
     // A setting of whoever runs the tests must not become one of the server.
     private static bool IsSetting(string variable) =>
-        new[] { "Aether__", "ASPNETCORE_", "DOTNET_URLS", "DOTNET_ENVIRONMENT", "ConnectionStrings__", "Logging__", "Kestrel__" }
+        new[] { "Aether__", "ASPNETCORE_", "DOTNET_URLS", "DOTNET_ENVIRONMENT", "ConnectionStrings__", "Logging__",
+            "Kestrel__" }
             .Any(prefix => variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 
     [GeneratedRegex(@"listens on http://127\.0\.0\.1:(?<port>\d+)")]

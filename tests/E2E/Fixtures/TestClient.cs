@@ -11,7 +11,9 @@ namespace Aether.Tests.E2E;
 /// <param name="Reason">The reason.</param>
 public sealed record Closed(int Code, string Reason);
 
-/// <summary>A client as programs write one. It always reads, so that what is sent to it never waits for the test.</summary>
+/// <summary>
+/// A client as programs write one. It always reads, so that what is sent to it never waits for the test.
+/// </summary>
 public sealed class TestClient : IAsyncDisposable
 {
     /// <summary>The code of a connection that ended without a close frame.</summary>
@@ -173,7 +175,8 @@ public sealed class TestClient : IAsyncDisposable
                 var part = await socket.ReceiveAsync(buffer.AsMemory(), disposed.Token);
                 if (part.MessageType == WebSocketMessageType.Close)
                 {
-                    end = new Closed((int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty), socket.CloseStatusDescription ?? "");
+                    end = new Closed((int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty),
+                        socket.CloseStatusDescription ?? "");
                     await AnswerCloseAsync();
                     break;
                 }

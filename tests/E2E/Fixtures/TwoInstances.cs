@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>Two servers on one Redis that nobody else uses. As a class's fixture it takes the options as they are.</summary>
+/// <summary>
+/// Two servers on one Redis that nobody else uses. As a class's fixture it takes the options as they are.
+/// </summary>
 public sealed class TwoInstances : IAsyncLifetime
 {
     /// <summary>The subprotocol of the full profile.</summary>
@@ -53,15 +55,16 @@ public sealed class TwoInstances : IAsyncLifetime
     /// <summary>Waits until a server takes connections.</summary>
     public static async Task WaitUntilReadyAsync(ServerProcess server, TimeSpan? within = null)
     {
-        using var http = server.CreateHttpClient();
         await Eventually.HoldsAsync(
-            async () => await StatusAsync(http, "/health/ready") == 200, "the server is ready", within ?? TimeSpan.FromSeconds(30));
+            async () => await StatusAsync(server, "/health/ready") == 200,
+            "the server is ready",
+            within ?? TimeSpan.FromSeconds(30));
     }
 
     /// <summary>The status that a path answers with.</summary>
-    public static async Task<int> StatusAsync(HttpClient http, string path)
+    public static async Task<int> StatusAsync(ServerProcess server, string path)
     {
-        using var answer = await http.GetAsync(new Uri(path, UriKind.Relative));
+        using var answer = await server.GetAsync(path);
         return (int)answer.StatusCode;
     }
 
@@ -76,11 +79,12 @@ public sealed class TwoInstances : IAsyncLifetime
     }
 
     /// <summary>The clients that are present in a group, as Redis has them.</summary>
-    public async Task<HashSet<string>> MembersAsync(string group) => [.. await LinesAsync("SMEMBERS", $"ws:members:{{{group}}}")];
+    public async Task<HashSet<string>> MembersAsync(string group) =>
+        [.. await LinesAsync("SMEMBERS", $"ws:members:{{{group}}}")];
 
     /// <summary>The lines that a command answers with.</summary>
-    public async Task<string[]> LinesAsync(params string[] command) =>
-        (await Redis.RunAsync(command)).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    public async Task<string[]> LinesAsync(params string[] command) => (await Redis.RunAsync(command)).Split(
+        '\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync() => await BeginAsync(realtime: null);

@@ -1,0 +1,171 @@
+using System.Buffers;
+using System.Net.WebSockets;
+using Aether.Domain;
+
+namespace Aether.Api.WebSockets;
+
+/// <summary>How a connection takes in what its client sends: whole messages, within their limits.</summary>
+internal abstract partial class SocketConnection
+{
+    private const int FirstBuffer = 4_096;
+
+    private InboundFrames inbound;
+    private long lastRead;
+    private long lastMessage;
+    private long messageStarted;
+    private long pingedAt;
+
+    /// <summary>Takes note of bytes on their way into the WebSocket.</summary>
+    public void OnBytesRead(ReadOnlySpan<byte> bytes)
+    {
+        int completed = inbound.Completed;
+        inbound.Advance(bytes);
+        long now = Services.Clock.NowMs;
+        Volatile.Write(ref lastRead, now);
+        if (!inbound.MessageOpen)
+            Volatile.Write(ref messageStarted, 0);
+        else if (messageStarted == 0 || inbound.Completed != completed)
+            Volatile.Write(ref messageStarted, now);
+    }
+
+    /// <summary>Receives until the client or the server has closed. Ends normally however the connection ended.</summary>
+    /// <param name="socket">The WebSocket.</param>
+    /// <param name="transport">What it reads from; none if it is the host's own.</param>
+    public async Task ReceiveAsync(WebSocket socket, Stream? transport)
+    {
+        // No byte of it passes by here, so nothing can be said of its silence: its host looks after that.
+        if (transport is null)
+            Volatile.Write(ref lastRead, long.MaxValue);
+        try
+        {
+            while (true)
+            {
+                // Waits without a buffer: an idle connection holds none. It returns at a message's first frame.
+                var wake = await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None).ConfigureAwait(false);
+                if (wake.MessageType == WebSocketMessageType.Close)
+                    break;
+                if (Reason is not null || !IsWithinLimits() || !IsText(wake.MessageType))
+                {
+                    if (!wake.EndOfMessage && !await DiscardAsync(socket).ConfigureAwait(false))
+                        break;
+                    continue;
+                }
+                byte[]? text = wake.EndOfMessage ? [] : await ReadMessageAsync(socket).ConfigureAwait(false);
+                if (text is not null)
+                {
+                    Volatile.Write(ref lastMessage, Services.Clock.NowMs);
+                    await TakeAsync(text).ConfigureAwait(false);
+                }
+                else if (socket.State != WebSocketState.Open)
+                {
+                    break;
+                }
+            }
+            Close(CloseReason.Answer((int)(socket.CloseStatus ?? WebSocketCloseStatus.NormalClosure)));
+        }
+        catch (WebSocketException fault) when (fault.WebSocketErrorCode == WebSocketError.ConnectionClosedPrematurely)
+        {
+            TryDecide(CloseReason.GoingAway);
+        }
+        catch (WebSocketException)
+        {
+            // The library has answered a broken frame with 1002 or 1007. Taking in the rest gives that answer the chance to
+            // arrive: a socket that is closed over unread bytes resets the connection instead.
+            TryDecide(CloseReason.InvalidUtf8);
+            await LingerAsync(transport ?? Stream.Null).ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            TryDecide(CloseReason.GoingAway);
+        }
+    }
+
+    /// <summary>Does what a message says; the next one is not read before this has ended.</summary>
+    /// <param name="text">The message in UTF-8, for good: nobody writes to the array again.</param>
+    protected abstract ValueTask TakeAsync(byte[] text);
+
+    /// <summary>Reads the rest of a message into an array of its own.</summary>
+    /// <returns><see langword="null"/> when it is over a limit; the connection is then closing.</returns>
+    private async ValueTask<byte[]?> ReadMessageAsync(WebSocket socket)
+    {
+        int expected = (int)Math.Min(inbound.MessageBytes, FirstBuffer);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Max(expected, 256));
+        int length = 0;
+        try
+        {
+            while (true)
+            {
+                if (length == buffer.Length)
+                    Grow(ref buffer);
+                var received = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None).ConfigureAwait(false);
+                length += received.Count;
+                if (received.MessageType == WebSocketMessageType.Close || !IsWithinLimits(length))
+                    return null;
+                if (received.EndOfMessage)
+                    return buffer.AsSpan(0, length).ToArray();
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static void Grow(ref byte[] buffer)
+    {
+        byte[] larger = ArrayPool<byte>.Shared.Rent(buffer.Length * 2);
+        buffer.CopyTo(larger, 0);
+        ArrayPool<byte>.Shared.Return(buffer);
+        buffer = larger;
+    }
+
+    private bool IsWithinLimits(int received = 0)
+    {
+        if (Math.Max(inbound.MessageBytes, (ulong)received) > (ulong)Services.Limits.MaxMessageBytes)
+            Close(CloseReason.MessageTooBig($"message: must be at most {Services.Limits.MaxMessageBytes} bytes"));
+        else if (inbound.Fragments > ConnectionLimits.MaxFragments)
+            Close(CloseReason.MessageTooBig($"message: must be at most {ConnectionLimits.MaxFragments} fragments"));
+        return Reason is null;
+    }
+
+    private bool IsText(WebSocketMessageType type)
+    {
+        if (type == WebSocketMessageType.Binary)
+            Close(CloseReason.BinaryFrame);
+        return type == WebSocketMessageType.Text;
+    }
+
+    private static async ValueTask<bool> DiscardAsync(WebSocket socket)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+        try
+        {
+            var received = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None).ConfigureAwait(false);
+            return received.MessageType != WebSocketMessageType.Close;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static async Task LingerAsync(Stream transport)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+        try
+        {
+            // The clock's check aborts a peer that never ends.
+            while (await transport.ReadAsync(buffer).ConfigureAwait(false) > 0)
+            {
+            }
+        }
+        catch (Exception fault) when (fault is IOException or OperationCanceledException)
+        {
+            // That is the end that was waited for.
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Aether.Domain;
+
+namespace Aether.Application.Legacy;
+
+/// <summary>
+/// What a V1 or V2 client said, and where it goes. On the shared channel it is
+/// <c>{"target","group_id","to_id","from_id","data"}</c>, as instances of V2 wrote it.
+/// </summary>
+/// <param name="Target">Direct, group or broadcast.</param>
+/// <param name="GroupId">The group that it goes to, or came from.</param>
+/// <param name="ToId">The receiver of a direct message; empty otherwise.</param>
+/// <param name="FromId">Who said it.</param>
+/// <param name="Data">The text, in UTF-8, as it was said.</param>
+public sealed record LegacyMessage(
+    Target Target, VisionId GroupId, VisionId ToId, VisionId FromId, ReadOnlyMemory<byte> Data)
+{
+    private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>
+    /// Reads where a client's text goes: a JSON object may say so in <c>target</c>; any other text goes to the group.
+    /// </summary>
+    /// <param name="group">The sender's group.</param>
+    /// <param name="client">The sender.</param>
+    /// <param name="text">What it sent, in UTF-8.</param>
+    public static LegacyMessage FromClient(VisionId group, VisionId client, ReadOnlyMemory<byte> text)
+    {
+        var toGroup = new LegacyMessage(Target.Group, group, default, client, text);
+        if (!TryParse(text, out var document))
+            return toGroup;
+        using (document)
+        {
+            var frame = document.RootElement;
+            return Text(frame, "target") switch
+            {
+                "direct" when VisionId.TryParse(Text(frame, "to_id"), out var to) =>
+                    toGroup with { Target = Target.Direct, ToId = to },
+                "group" when VisionId.TryParse(Text(frame, "group_id"), out var other) => toGroup with { GroupId = other },
+                "broadcast" => toGroup with { Target = Target.Broadcast },
+                _ => toGroup,
+            };
+        }
+    }
+
+    /// <summary>Reads a message of the shared channel, where anybody may have written.</summary>
+    public static bool TryRead(ReadOnlyMemory<byte> json, [NotNullWhen(true)] out LegacyMessage? message)
+    {
+        message = null;
+        if (!TryParse(json, out var document))
+            return false;
+        using (document)
+        {
+            var envelope = document.RootElement;
+            Target? target = Text(envelope, "target") switch
+            {
+                "direct" => Domain.Target.Direct,
+                "group" => Domain.Target.Group,
+                "broadcast" => Domain.Target.Broadcast,
+                _ => null,
+            };
+            var (group, to) = (Id(envelope, "group_id"), Id(envelope, "to_id"));
+            if (target is not { } where || Text(envelope, "data") is not { } data
+                || (where == Domain.Target.Group && group.IsEmpty) || (where == Domain.Target.Direct && to.IsEmpty))
+                return false;
+            message = new LegacyMessage(where, group, to, Id(envelope, "from_id"), System.Text.Encoding.UTF8.GetBytes(data));
+            return true;
+        }
+    }
+
+    /// <summary>Writes the message as the shared channel has it.</summary>
+    public byte[] Write()
+    {
+        var buffer = new ArrayBufferWriter<byte>(Data.Length + 256);
+        using (var writer = new Utf8JsonWriter(buffer, Plain))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("target"u8, Target switch
+            {
+                Target.Direct => "direct"u8,
+                Target.Broadcast => "broadcast"u8,
+                _ => "group"u8,
+            });
+            WriteId(writer, "group_id"u8, GroupId);
+            WriteId(writer, "to_id"u8, ToId);
+            WriteId(writer, "from_id"u8, FromId);
+            writer.WriteString("data"u8, Data.Span);
+            writer.WriteEndObject();
+        }
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WriteId(Utf8JsonWriter writer, ReadOnlySpan<byte> name, VisionId id)
+    {
+        if (id.IsEmpty)
+            writer.WriteNull(name);
+        else
+            writer.WriteString(name, id.Value);
+    }
+
+    private static bool TryParse(ReadOnlyMemory<byte> text, [NotNullWhen(true)] out JsonDocument? document)
+    {
+        document = null;
+        // Most of what legacy clients say is no JSON; an exception for each such text would cost more than sending it.
+        var start = text.Span.TrimStart(" \t\r\n"u8);
+        if (start.IsEmpty || start[0] != (byte)'{')
+            return false;
+        var reader = new Utf8JsonReader(text.Span);
+        try
+        {
+            if (!JsonDocument.TryParseValue(ref reader, out document))
+                return false;
+            if (!reader.Read())
+                return true;
+        }
+        catch (JsonException)
+        {
+            // Not JSON after all, or something after it.
+        }
+        document?.Dispose();
+        document = null;
+        return false;
+    }
+
+    private static VisionId Id(JsonElement element, string name) =>
+        VisionId.TryParse(Text(element, name), out var id) ? id : default;
+
+    private static string? Text(JsonElement element, string name)
+    {
+        if (!element.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.String)
+            return null;
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // half of a surrogate pair
+        }
+    }
+}
