@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Aether.Application.Messaging;
 using Aether.Application.Presence;
 using Aether.Domain;
@@ -28,7 +29,7 @@ public sealed class EmbeddingTests
         var start = await worker.ReceiveAsync();
         Assert.Equal(
             ("aether", "press-7", "start", "{\"speed\":3}"),
-            ((string?)start["from_id"], (string?)start["group_id"], (string?)start["cmd"], start["payload"]!.ToJsonString()));
+            (Text(start, "from_id"), Text(start, "group_id"), Text(start, "cmd"), start["payload"]!.ToJsonString()));
         Assert.Equal("you", (string?)(await worker.ReceiveAsync())["msg"]);
         Assert.Equal("all", (string?)(await worker.ReceiveAsync())["msg"]);
     }
@@ -67,4 +68,6 @@ public sealed class EmbeddingTests
         var page = await realtime.Roster("press-7", new RosterQuery { Limit = 501 }, Cancellation);
         Assert.Equal(("invalid_message", "limit"), (page.Rejection?.Code.Name, page.Rejection?.Field));
     }
+
+    private static string? Text(JsonNode message, string field) => (string?)message[field];
 }

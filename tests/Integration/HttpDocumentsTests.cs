@@ -44,14 +44,16 @@ public sealed partial class HttpDocumentsTests
             var responses = operation.Operation["responses"]!.AsObject();
             Assert.Contains("401", responses.Select(response => response.Key));
             Assert.Contains("403", responses.Select(response => response.Key));
-            Assert.All(responses, response => Assert.NotNull(response.Value!["content"]!.AsObject().Single().Value!["schema"]));
+            Assert.All(
+                responses, response => Assert.NotNull(response.Value!["content"]!.AsObject().Single().Value!["schema"]));
         });
         var scheme = document["components"]!["securitySchemes"]!["ApiKey"]!;
-        Assert.Equal(("apiKey", "header", "X-Aether-API-Key"), ((string?)scheme["type"], (string?)scheme["in"], (string?)scheme["name"]));
+        Assert.Equal("apiKey header X-Aether-API-Key", $"{scheme["type"]} {scheme["in"]} {scheme["name"]}");
         Assert.NotNull(document["security"]![0]!["ApiKey"]);
+        var parameters = document["paths"]!["/v3/groups/{group_id}/clients"]!["get"]!["parameters"]!.AsArray();
         Assert.Equal(
             ["group_id", "role", "sort", "offset", "limit"],
-            document["paths"]!["/v3/groups/{group_id}/clients"]!["get"]!["parameters"]!.AsArray().Select(p => (string?)p!["name"]));
+            parameters.Select(parameter => (string?)parameter!["name"]));
     }
 
     [Fact]
@@ -76,7 +78,8 @@ public sealed partial class HttpDocumentsTests
             await GetAsync(client, "/v3/groups/press-7/clients"));
         AssertSameShape(ExampleOf(one["get"]!, "200"), await GetAsync(client, "/v3/groups/press-7/clients/worker-1"));
         var removed = await client.DeleteAsync("/v3/groups/press-7/clients/worker-1", Cancellation);
-        AssertSameShape(ExampleOf(one["delete"]!, "202"), await removed.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
+        AssertSameShape(
+            ExampleOf(one["delete"]!, "202"), await removed.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
     }
 
     [Fact]
@@ -128,8 +131,8 @@ public sealed partial class HttpDocumentsTests
         var response = await client.GetAsync("/scalar/", Cancellation);
         string html = await response.Content.ReadAsStringAsync(Cancellation);
 
-        Assert.StartsWith(
-            "default-src 'self' ", response.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        string policy = response.Headers.GetValues("Content-Security-Policy").Single();
+        Assert.StartsWith("default-src 'self' ", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("//", html.Replace("<!--", "", StringComparison.Ordinal), StringComparison.Ordinal);
         foreach (Match source in Source().Matches(html))
         {

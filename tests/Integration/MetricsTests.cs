@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Aether.Tests.Integration;
 
-/// <summary>Whoever listens to a meter hears all that have its name in the process: nothing else may run meanwhile.</summary>
+/// <summary>
+/// Whoever listens to a meter hears all that have its name in the process: nothing else may run meanwhile.
+/// </summary>
 [CollectionDefinition(nameof(MetricsTests), DisableParallelization = true)]
 public sealed class AloneForMetrics;
 
@@ -66,7 +68,8 @@ public sealed class MetricsTests
         var response = await host.CreateClient(key).GetAsync("/metrics", Cancellation);
 
         Assert.Equal(status, (int)response.StatusCode);
-        Assert.Equal(status == 200 ? "text/plain" : "application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(
+            status == 200 ? "text/plain" : "application/problem+json", response.Content.Headers.ContentType?.MediaType);
     }
 
     /// <summary>The value of the first series with this name and tag; -1 if there is none.</summary>
