@@ -35,8 +35,7 @@ public static class AetherRealtimeServices
         services.AddOptions<RealtimeOptions>()
             .Configure(_ => RefuseLooseKeys(section.GetSection("ApiKeys")))
             // A misspelled option is as wrong as a wrong value: it would silently not be in force.
-            .Bind(section, binder => binder.ErrorOnUnknownConfiguration = true)
-            .ValidateOnStart();
+            .Bind(section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddSingleton<IValidateOptions<RealtimeOptions>, RealtimeOptionsValidator>();
 
         services.TryAddSingleton(TimeProvider.System);
@@ -51,6 +50,7 @@ public static class AetherRealtimeServices
             provider.GetRequiredService<ServerMessages>()));
         services.AddSingleton<Instance>();
         services.AddSingleton<Clock>();
+        services.AddSingleton<LiveOptions>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Origins>();
         services.AddSingleton(provider => new ConnectionRegistry(Options(provider).MaxConnections));

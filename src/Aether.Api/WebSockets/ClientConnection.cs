@@ -21,7 +21,7 @@ internal sealed class ClientConnection : SocketConnection
     /// <param name="services">What every connection shares.</param>
     /// <param name="sender">Who it is, and what it may do.</param>
     /// <param name="profile">What it wants to hear.</param>
-    /// <param name="credential">The name of the API key that it showed; empty if none was asked for.</param>
+    /// <param name="credential">What it showed to get in, as <see cref="Grant.Credential"/> has it.</param>
     /// <param name="loop">The loop that writes to it.</param>
     /// <param name="abort">Ends the transport at once.</param>
     public ClientConnection(

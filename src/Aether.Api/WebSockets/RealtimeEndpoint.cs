@@ -103,7 +103,7 @@ internal sealed class RealtimeEndpoint(
             Full: context.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocols.Full),
             Echo: request.Query["echo"] != "off",
             role);
-        await ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Name).ConfigureAwait(false);
+        await ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Credential).ConfigureAwait(false);
     }
 
     private static Task RefuseWithoutBackplaneAsync(HttpContext context) =>
