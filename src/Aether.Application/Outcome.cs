@@ -4,7 +4,9 @@ namespace Aether.Application;
 
 /// <summary>Why a command was not carried out: an expected failure, as a value.</summary>
 /// <param name="Code">The reason as a program reads it.</param>
-/// <param name="Text">The reason as a person reads it. Holds nothing that a sender wrote, and nothing of the inside.</param>
+/// <param name="Text">
+/// The reason as a person reads it. Holds nothing that a sender wrote, and nothing of the inside.
+/// </param>
 /// <param name="Field">The field that is wrong, if it is one.</param>
 /// <param name="RetryAfter">When to try again, if that is known.</param>
 public sealed record Rejection(ErrorCode Code, string Text, string? Field = null, TimeSpan? RetryAfter = null)

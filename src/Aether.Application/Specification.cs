@@ -1,8 +1,9 @@
 namespace Aether.Application;
 
 /// <summary>
-/// A query over objects in memory as an object with a name: what to keep, in which order, and which part of it. It is the
-/// vocabulary of Ardalis.Specification, as far as it is needed, and is to be replaced by it: docs/adr/0002-specification.md.
+/// A query over objects in memory as an object with a name: what to keep, in which order, and which part of it. It is
+/// the vocabulary of Ardalis.Specification, as far as it is needed, and is to be replaced by it:
+/// docs/adr/0002-specification.md.
 /// </summary>
 /// <typeparam name="T">What is asked for.</typeparam>
 public abstract class Specification<T>

@@ -12,7 +12,7 @@ using Xunit;
 
 namespace Aether.Tests.Integration;
 
-/// <summary>What the server tells programs of itself: OpenAPI, AsyncAPI, the reference page and the metrics.</summary>
+/// <summary>What the server tells programs of itself: OpenAPI, AsyncAPI and the reference page.</summary>
 public sealed partial class HttpDocumentsTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -44,14 +44,16 @@ public sealed partial class HttpDocumentsTests
             var responses = operation.Operation["responses"]!.AsObject();
             Assert.Contains("401", responses.Select(response => response.Key));
             Assert.Contains("403", responses.Select(response => response.Key));
-            Assert.All(responses, response => Assert.NotNull(response.Value!["content"]!.AsObject().Single().Value!["schema"]));
+            Assert.All(
+                responses, response => Assert.NotNull(response.Value!["content"]!.AsObject().Single().Value!["schema"]));
         });
         var scheme = document["components"]!["securitySchemes"]!["ApiKey"]!;
-        Assert.Equal(("apiKey", "header", "X-Aether-API-Key"), ((string?)scheme["type"], (string?)scheme["in"], (string?)scheme["name"]));
+        Assert.Equal("apiKey header X-Aether-API-Key", $"{scheme["type"]} {scheme["in"]} {scheme["name"]}");
         Assert.NotNull(document["security"]![0]!["ApiKey"]);
+        var parameters = document["paths"]!["/v3/groups/{group_id}/clients"]!["get"]!["parameters"]!.AsArray();
         Assert.Equal(
             ["group_id", "role", "sort", "offset", "limit"],
-            document["paths"]!["/v3/groups/{group_id}/clients"]!["get"]!["parameters"]!.AsArray().Select(p => (string?)p!["name"]));
+            parameters.Select(parameter => (string?)parameter!["name"]));
     }
 
     [Fact]
@@ -76,7 +78,8 @@ public sealed partial class HttpDocumentsTests
             await GetAsync(client, "/v3/groups/press-7/clients"));
         AssertSameShape(ExampleOf(one["get"]!, "200"), await GetAsync(client, "/v3/groups/press-7/clients/worker-1"));
         var removed = await client.DeleteAsync("/v3/groups/press-7/clients/worker-1", Cancellation);
-        AssertSameShape(ExampleOf(one["delete"]!, "202"), await removed.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
+        AssertSameShape(
+            ExampleOf(one["delete"]!, "202"), await removed.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
     }
 
     [Fact]
@@ -128,8 +131,8 @@ public sealed partial class HttpDocumentsTests
         var response = await client.GetAsync("/scalar/", Cancellation);
         string html = await response.Content.ReadAsStringAsync(Cancellation);
 
-        Assert.StartsWith(
-            "default-src 'self' ", response.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        string policy = response.Headers.GetValues("Content-Security-Policy").Single();
+        Assert.StartsWith("default-src 'self' ", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("//", html.Replace("<!--", "", StringComparison.Ordinal), StringComparison.Ordinal);
         foreach (Match source in Source().Matches(html))
         {
@@ -137,47 +140,6 @@ public sealed partial class HttpDocumentsTests
             Assert.Equal(HttpStatusCode.OK, script.StatusCode);
         }
         Assert.Contains("openapi/aether.json", html, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Metrics_ShowWhatHappened_ToMessagesAndConnections()
-    {
-        using var host = HttpHost.Open();
-        var client = host.CreateClient();
-        using var member = await host.ConnectAsync("g1", "c1");
-
-        await member.SendAsync(
-            """{"msg_type":"msg","target":"group","from_id":"c1","payload":{},"sent_at":"2026-01-01T00:00:00Z"}""");
-        await member.ReceiveAsync();
-
-        // A page of metrics is kept for a moment, and other tests of this process count in the same series.
-        await Eventually.True(async () =>
-        {
-            string metrics = await client.GetStringAsync("/metrics", Cancellation);
-            return Value(metrics, "aether_messages_published_total", "target=\"group\"") >= 1
-                && Value(metrics, "aether_connections", "") >= 1
-                && Value(metrics, "aether_channels", "") >= 3
-                && Value(metrics, "aether_delivery_waiting", "loop=\"0\"") >= 0
-                && Value(metrics, "aether_publish_duration_seconds_bucket", "le=\"0.001\"") >= 0
-                && Value(metrics, "dotnet_process_memory_working_set_bytes", "") > 0
-                && Value(metrics, "kestrel_active_connections", "") >= 1
-                && Value(metrics, "http_server_request_duration_seconds_count", "") >= 1;
-        });
-    }
-
-    [Theory]
-    [InlineData("10.0.0.1", null, 401)]
-    [InlineData("10.0.0.1", HttpHost.Plain, 403)]
-    [InlineData("10.0.0.1", HttpHost.Admin, 200)]
-    [InlineData("127.0.0.1", null, 200)]
-    public async Task Metrics_AreForAdminsAndThisMachine_GivenKeys(string address, string? key, int status)
-    {
-        using var host = HttpHost.WithKeys(seen => seen.Address = IPAddress.Parse(address));
-
-        var response = await host.CreateClient(key).GetAsync("/metrics", Cancellation);
-
-        Assert.Equal(status, (int)response.StatusCode);
-        Assert.Equal(status == 200 ? "text/plain" : "application/problem+json", response.Content.Headers.ContentType?.MediaType);
     }
 
     [Fact]
@@ -224,20 +186,6 @@ public sealed partial class HttpDocumentsTests
         foreach (var (name, value) in shape.Where(field => field.Key != "state"))
             AssertSameShape(value!, actual![name]);
         Assert.Equal(Names(expected), Names(actual!));
-    }
-
-    /// <summary>The value of the first series with this name and tag; -1 if there is none.</summary>
-    private static double Value(string metrics, string name, string tag)
-    {
-        foreach (string line in metrics.Split('\n'))
-        {
-            if (line.StartsWith(name + "{", StringComparison.Ordinal) && line.Contains(tag, StringComparison.Ordinal))
-            {
-                string value = line[(line.LastIndexOf('}') + 2)..].Split(' ')[0];
-                return double.Parse(value, System.Globalization.CultureInfo.InvariantCulture);
-            }
-        }
-        return -1;
     }
 
     [GeneratedRegex("\"\\$ref\": \"([^\"]+)\"")]

@@ -84,7 +84,9 @@ public sealed class PresenceQueryTests
 
         Assert.Equal((2, null), (outcome.Instances, outcome.Rejection));
         await bus.Received(1).PublishAsync(
-            ChannelName.Client(Some.Client), Arg.Is<Message>(m => m.GroupId == Some.Group), Arg.Any<CancellationToken>());
+            ChannelName.Client(Some.Client),
+            Arg.Is<Message>(message => message.GroupId == Some.Group),
+            Arg.Any<CancellationToken>());
     }
 
     [Theory]
@@ -131,11 +133,14 @@ public sealed class PresenceQueryTests
     private void Members(VisionId group, params Member[] members) =>
         presence.GetMembersAsync(group, Arg.Any<CancellationToken>()).Returns(members);
 
-    private Task<Answer<RosterPage>> Handle(ReadRoster query) => new ReadRosterHandler(presence).Handle(query, Cancellation);
+    private Task<Answer<RosterPage>> Handle(ReadRoster query) =>
+        new ReadRosterHandler(presence).Handle(query, Cancellation);
 
-    private Task<Answer<Member>> Handle(ReadClient query) => new ReadClientHandler(presence).Handle(query, Cancellation);
+    private Task<Answer<Member>> Handle(ReadClient query) =>
+        new ReadClientHandler(presence).Handle(query, Cancellation);
 
-    private Task<Answer<int>> Handle(CountClients query) => new CountClientsHandler(presence).Handle(query, Cancellation);
+    private Task<Answer<int>> Handle(CountClients query) =>
+        new CountClientsHandler(presence).Handle(query, Cancellation);
 
     private Task<Outcome> Remove(string? supersededBy = null) =>
         new DisconnectHandler(bus, presence, new ServerMessages(new FakeTimeProvider()))

@@ -35,7 +35,7 @@ public sealed class RosterSpecificationTests
     [Theory]
     [MemberData(nameof(Queries), DisableDiscoveryEnumeration = true)]
     public void Evaluate_GivesThePageInOrder_GivenTheQuery(RosterQuery query, string expected) =>
-        Assert.Equal(expected, string.Join(' ', new RosterSpecification(query).Evaluate(Members).Select(m => m.ClientId)));
+        Assert.Equal(expected, Ids(new RosterSpecification(query).Evaluate(Members)));
 
     [Fact]
     public void PageOf_CountsAllThatFit_WhateverThePage()
@@ -57,7 +57,7 @@ public sealed class RosterSpecificationTests
     [InlineData("nested", """{"mode":"auto"}""", "")]
     [InlineData("absent", "", "")]
     public void Matches_ComparesByTheKindOfTheValue_GivenAFilter(string key, string value, string expected) =>
-        Assert.Equal(expected, string.Join(' ', Members.Where(new StateFilter(key, value).Matches).Select(m => m.ClientId)));
+        Assert.Equal(expected, Ids(Members.Where(new StateFilter(key, value).Matches)));
 
     [Theory]
     [InlineData("1e400", "1e400", true)]
@@ -70,7 +70,8 @@ public sealed class RosterSpecificationTests
     [InlineData("[1]", "1", false)]
     public void Matches_LosesNothingOfTheValue_GivenItsSpelling(string json, string value, bool matches) =>
         Assert.Equal(
-            matches, new StateFilter("x", value).Matches(Member("a", Role.None, $$"""{"x":{{json}}}""", joined: 0, seen: 0)));
+            matches,
+            new StateFilter("x", value).Matches(Member("a", Role.None, $$"""{"x":{{json}}}""", joined: 0, seen: 0)));
 
     [Theory]
     [InlineData("client_id", RosterOrder.ClientId, false)]
@@ -115,6 +116,9 @@ public sealed class RosterSpecificationTests
         var query = new ReadRoster(Some.Group, new RosterQuery { State = [.. Enumerable.Repeat(filter, count)] });
         Assert.Equal(field, new ReadRosterValidator().Validate(query).Errors.FirstOrDefault()?.PropertyName);
     }
+
+    private static string Ids(IEnumerable<Member> members) =>
+        string.Join(' ', members.Select(member => member.ClientId));
 
     private static Member Member(string id, Role role, string state, int joined, int seen) => new(
         VisionId.Parse(id), role, Encoding.UTF8.GetBytes(state), 1,

@@ -10,8 +10,8 @@ namespace Aether.Api.Access;
 /// </summary>
 internal sealed class HttpCallers(ApiKeys apiKeys)
 {
-    // A request with one of them came through a proxy, and the address of the connection is the proxy's. The last one is
-    // what the forwarded-headers middleware leaves behind when it has replaced the address by what a header said.
+    // A request with one of them came through a proxy, and the address of the connection is the proxy's. The last one
+    // is what the forwarded-headers middleware leaves behind when it has replaced the address by what a header said.
     private static readonly string[] SignsOfAProxy =
         ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via", "X-Original-For"];
 
@@ -32,7 +32,9 @@ internal sealed class HttpCallers(ApiKeys apiKeys)
         return null;
     }
 
-    /// <summary>Lets only those through to the metrics who are on the same machine or may do everything anyway.</summary>
+    /// <summary>
+    /// Lets only those through to the metrics who are on the same machine or may do everything anyway.
+    /// </summary>
     public Task GuardMetricsAsync(HttpContext context, RequestDelegate next)
     {
         if (IsLocal(context))
@@ -58,8 +60,8 @@ internal sealed class HttpCallers(ApiKeys apiKeys)
     private static bool IsLoopback(IPAddress address) =>
         IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
 
-    // A web page can have its own name resolve to 127.0.0.1, and a browser here then takes us for its server. The name that
-    // the browser asks for gives it away.
+    // A web page can have its own name resolve to 127.0.0.1, and a browser here then takes us for its server. The
+    // name that the browser asks for gives it away.
     private static bool IsLocalName(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IsLoopback(address));

@@ -13,9 +13,9 @@ namespace Microsoft.AspNetCore.Builder;
 public static class AetherRealtimeEndpoints
 {
     /// <summary>
-    /// Maps the WebSocket endpoint and the HTTP API below <c>/v3</c>, the health endpoints below <c>/health</c>, and, unless the
-    /// host has something of its own there, <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/asyncapi.json</c> and <c>/scalar</c>.
-    /// It brings its own WebSocket middleware; the host needs none.
+    /// Maps the WebSocket endpoint and the HTTP API below <c>/v3</c>, the health endpoints below <c>/health</c>, and,
+    /// unless the host has something of its own there, <c>/metrics</c>, <c>/openapi/v1.json</c>,
+    /// <c>/asyncapi.json</c> and <c>/scalar</c>. It brings its own WebSocket middleware; the host needs none.
     /// </summary>
     public static IEndpointRouteBuilder MapAetherRealtime(this IEndpointRouteBuilder endpoints)
     {

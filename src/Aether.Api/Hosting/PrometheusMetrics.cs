@@ -5,8 +5,8 @@ using OpenTelemetry.Metrics;
 namespace Aether.Api.Hosting;
 
 /// <summary>
-/// Collects what <c>/metrics</c> shows. The provider is ours alone: a host's own OpenTelemetry keeps its readers and views, and
-/// takes the same meters by their names if it wants to.
+/// Collects what <c>/metrics</c> shows. The provider is ours alone: a host's own OpenTelemetry keeps its readers and
+/// views, and takes the same meters by their names if it wants to.
 /// </summary>
 internal sealed class PrometheusMetrics : IDisposable
 {

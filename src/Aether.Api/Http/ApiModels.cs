@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Aether.Api.Http;
 
-/// <summary>How many instances were told. This and the others are for the document; RosterWriter writes what is sent.</summary>
+/// <summary>
+/// How many instances were told. This and the others are for the document; RosterWriter writes what is sent.
+/// </summary>
 [Description("How many instances were told")]
 [JsonNumberHandling(JsonNumberHandling.Strict)]
 internal sealed record Published(

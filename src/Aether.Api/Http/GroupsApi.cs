@@ -9,7 +9,9 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Aether.Api.Http;
 
-/// <summary>Who is present in a group, and the end of it: what is below <c>/v3/groups</c>. Needs the permission admin.</summary>
+/// <summary>
+/// Who is present in a group, and the end of it: what is below <c>/v3/groups</c>. Needs the permission admin.
+/// </summary>
 internal sealed class GroupsApi(HttpCallers callers, IMediator mediator)
 {
     private const string StatePrefix = "state.";
@@ -94,12 +96,13 @@ internal sealed class GroupsApi(HttpCallers callers, IMediator mediator)
         var filters = new List<StateFilter>();
         foreach (var (name, values) in parameters)
         {
+            bool isState = name.StartsWith(StatePrefix, StringComparison.Ordinal);
             // Without this a misspelled filter would answer with everybody.
-            if (!name.StartsWith(StatePrefix, StringComparison.Ordinal) && name is not ("role" or "sort" or "offset" or "limit"))
+            if (!isState && name is not ("role" or "sort" or "offset" or "limit"))
                 return Refuse("query", "may hold role, state.{key}, sort, offset and limit", out refusal);
             if (values.Count != 1)
                 return Refuse("query", "must hold each of its parameters once", out refusal);
-            if (name.StartsWith(StatePrefix, StringComparison.Ordinal))
+            if (isState)
                 filters.Add(new StateFilter(name[StatePrefix.Length..], values[0] ?? ""));
         }
         Role? role = null;

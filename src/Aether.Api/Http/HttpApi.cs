@@ -12,10 +12,12 @@ internal static class HttpApi
     public const string ClientRoute = "/v3/groups/{group_id}/clients/{client_id}";
 
     /// <summary>
-    /// Behind what a host maps itself: these paths are names that everybody uses, and a host that has something of its own
-    /// there goes first.
+    /// Behind what a host maps itself: these paths are names that everybody uses, and a host that has something of
+    /// its own there goes first.
     /// </summary>
     private const int AfterTheHost = 1_000;
+
+    private const string OpenApiRoute = "/openapi/" + OpenApiDescription.DocumentName + ".json";
 
     private const string ProblemJson = "application/problem+json";
 
@@ -40,22 +42,24 @@ internal static class HttpApi
     {
         var messages = endpoints.ServiceProvider.GetRequiredService<MessagesApi>();
         var groups = endpoints.ServiceProvider.GetRequiredService<GroupsApi>();
-        var api = endpoints.MapGroup("").WithGroupName(OpenApiDescription.DocumentName).AddEndpointFilter<RouteGroupBuilder, HttpFaults>();
+        var api = endpoints.MapGroup("")
+            .WithGroupName(OpenApiDescription.DocumentName)
+            .AddEndpointFilter<RouteGroupBuilder, HttpFaults>();
 
         api.MapPost(MessagesRoute, messages.SendAsync)
             .WithTags("Messages")
             .WithSummary("Send a message")
             .WithDescription(
-                "For code that has no connection. A message to a group, or to a client in it, needs the permission admin or "
-                + "cross_group and a key that is good for the group; a broadcast needs broadcast.")
+                "For code that has no connection. A message to a group, or to a client in it, needs the permission "
+                + "admin or cross_group and a key that is good for the group; a broadcast needs broadcast.")
             .Produces<Published>(StatusCodes.Status202Accepted)
             .Refuses(400, 401, 403, 413, 415, 503);
         api.MapGet(RosterRoute, groups.ReadRosterAsync)
             .WithTags("Groups")
             .WithSummary("Read who is present in a group")
             .WithDescription(
-                "On all instances. Any state.{key}=value keeps only clients whose state has that value at its top: a string, a "
-                + "number, true or false; up to 8 of them. Needs the permission admin.")
+                "On all instances. Any state.{key}=value keeps only clients whose state has that value at its top: a "
+                + "string, a number, true or false; up to 8 of them. Needs the permission admin.")
             .Produces<Roster>()
             .Refuses(400, 401, 403, 503);
         api.MapGet(ClientRoute, groups.ReadClientAsync)
@@ -68,8 +72,8 @@ internal static class HttpApi
             .WithTags("Groups")
             .WithSummary("Remove a client from a group")
             .WithDescription(
-                "Its connections there are closed with 4005, on whichever instance they are. A client that obeys the protocol "
-                + "does not come back by itself. Needs the permission admin.")
+                "Its connections there are closed with 4005, on whichever instance they are. A client that obeys the "
+                + "protocol does not come back by itself. Needs the permission admin.")
             .Produces<Published>(StatusCodes.Status202Accepted)
             .Refuses(400, 401, 403, 404, 503);
 
@@ -94,23 +98,25 @@ internal static class HttpApi
     {
         var documents = endpoints.ServiceProvider.GetRequiredService<Documents>();
         // The second is for a host whose own OpenAPI endpoint takes every name below /openapi.
-        endpoints.MapGet("/openapi/v1.json", (RequestDelegate)documents.WriteOpenApiAsync).WithOrder(AfterTheHost);
-        endpoints.MapGet("/openapi/" + OpenApiDescription.DocumentName + ".json", (RequestDelegate)documents.WriteOpenApiAsync);
-        endpoints.MapGet("/asyncapi.json", (RequestDelegate)Documents.WriteAsyncApiAsync).WithOrder(AfterTheHost);
-        endpoints.MapGet("/message.schema.json", (RequestDelegate)Documents.WriteMessageSchemaAsync).WithOrder(AfterTheHost);
+        endpoints.MapGet("/openapi/v1.json", documents.WriteOpenApiAsync).WithOrder(AfterTheHost);
+        endpoints.MapGet(OpenApiRoute, documents.WriteOpenApiAsync);
+        endpoints.MapGet("/asyncapi.json", Documents.WriteAsyncApiAsync).WithOrder(AfterTheHost);
+        endpoints.MapGet("/message.schema.json", Documents.WriteMessageSchemaAsync).WithOrder(AfterTheHost);
         endpoints.MapScalarApiReference("/scalar", scalar =>
         {
             scalar.Title = "Aether Realtime";
-            scalar.OpenApiRoutePattern = "/openapi/" + OpenApiDescription.DocumentName + ".json";
+            scalar.OpenApiRoutePattern = OpenApiRoute;
             // The page is the server's own, and asks nobody else for anything.
             scalar.DisableDefaultFonts();
             scalar.DisableTelemetry();
             scalar.DisableAgent();
         }).AddEndpointFilter(async (context, next) =>
         {
-            // What the settings promise, the browser sees to: a script that is loaded from elsewhere would have the page's keys.
+            // What the settings promise, the browser sees to: a script that is loaded from elsewhere would have the
+            // page's keys.
             context.HttpContext.Response.Headers.ContentSecurityPolicy =
-                "default-src 'self' 'unsafe-inline' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                "default-src 'self' 'unsafe-inline' data: blob:; "
+                + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
             return await next(context).ConfigureAwait(false);
         }).WithOrder(AfterTheHost);
     }

@@ -3,8 +3,8 @@ using Aether.Api.Hosting;
 namespace Aether.Api.Http;
 
 /// <summary>
-/// Answers what a handler did not expect as problem+json. A host of its own has no error page in front, and one that has
-/// would show it only half the time.
+/// Answers what a handler did not expect as problem+json. A host of its own has no error page in front, and one that
+/// has would show it only half the time.
 /// </summary>
 internal sealed class HttpFaults(ILogger<HttpFaults> logger) : IEndpointFilter
 {

@@ -11,8 +11,8 @@ using Microsoft.Net.Http.Headers;
 namespace Aether.Api.Http;
 
 /// <summary>
-/// <c>POST /v3/messages</c>: a message as a client would send it, read by the same rules, carried out by the same command. The
-/// caller may speak for anybody, and has no group of its own.
+/// <c>POST /v3/messages</c>: a message as a client would send it, read by the same rules, carried out by the same
+/// command. The caller may speak for anybody, and has no group of its own.
 /// </summary>
 internal sealed class MessagesApi(HttpCallers callers, IMediator mediator, IOptions<RealtimeOptions> options)
 {
@@ -25,12 +25,17 @@ internal sealed class MessagesApi(HttpCallers callers, IMediator mediator, IOpti
         if (!IsJson(context.Request.ContentType))
         {
             return Problems.Of(
-                StatusCodes.Status415UnsupportedMediaType, "Unsupported media type", "a message is application/json in UTF-8");
+                StatusCodes.Status415UnsupportedMediaType,
+                "Unsupported media type",
+                "a message is application/json in UTF-8");
         }
         if (await ReadAsync(context.Request, cancellationToken).ConfigureAwait(false) is not { } body)
         {
             return Problems.Of(
-                StatusCodes.Status413PayloadTooLarge, "Too large", $"message: must be at most {maxBytes} bytes", "message");
+                StatusCodes.Status413PayloadTooLarge,
+                "Too large",
+                $"message: must be at most {maxBytes} bytes",
+                "message");
         }
         if (!MessageReader.TryRead(body, default, default, out var message, out var error))
             return Problems.BadRequest(error.Field, error.Rule);
@@ -63,7 +68,8 @@ internal sealed class MessagesApi(HttpCallers callers, IMediator mediator, IOpti
             new("target", "must be direct, group or broadcast: an echo goes back to a connection, and there is none"),
         { Target: Target.Group or Target.Direct, GroupId.IsEmpty: true } =>
             new("group_id", "is required for target group and direct"),
-        // Every instance would take it for another one's. To remove a client is a request of its own, with a permission of its own.
+        // Every instance would take it for another one's. To remove a client is a request of its own, with a
+        // permission of its own.
         _ when ServerMessages.IsForInstances(message) => new("cmd", "must not be one of the server's own"),
         _ => null,
     };

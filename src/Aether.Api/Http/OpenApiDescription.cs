@@ -9,8 +9,8 @@ using Microsoft.OpenApi.Reader;
 namespace Aether.Api.Http;
 
 /// <summary>
-/// Completes the OpenAPI document of the HTTP API with what the handlers' signatures do not say. The document has a name of its
-/// own, so that a host's documents do not get our endpoints, nor ours theirs.
+/// Completes the OpenAPI document of the HTTP API with what the handlers' signatures do not say. The document has a
+/// name of its own, so that a host's documents do not get our endpoints, nor ours theirs.
 /// </summary>
 internal static class OpenApiDescription
 {
@@ -33,9 +33,10 @@ internal static class OpenApiDescription
         {
             Title = "Aether Realtime",
             Version = "3",
-            Description = "Sends messages, and reads and removes clients. What goes over the WebSocket is in /asyncapi.json. "
-                + "/health/live and /health/ready tell whether the instance runs and takes connections, /metrics is for "
-                + "Prometheus. Every error is application/problem+json; where a field is wrong, `field` names it.",
+            Description =
+                "Sends messages, and reads and removes clients. What goes over the WebSocket is in /asyncapi.json. "
+                + "/health/live and /health/ready tell whether the instance runs and takes connections, /metrics is "
+                + "for Prometheus. Every error is application/problem+json; where a field is wrong, `field` names it.",
         };
         // Nothing but this instance's own paths.
         document.Servers = [];
@@ -44,7 +45,8 @@ internal static class OpenApiDescription
             Type = SecuritySchemeType.ApiKey,
             In = ParameterLocation.Header,
             Name = ApiKeys.HeaderName,
-            Description = "Needed where API keys are configured. Where none are, only callers on the same machine are served.",
+            Description =
+                "Needed where API keys are configured. Where none are, only callers on the same machine are served.",
         });
         document.Security = [new() { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] }, new()];
         document.AddComponent("Message", MessageSchema(document));
@@ -79,7 +81,8 @@ internal static class OpenApiDescription
         send.RequestBody = new OpenApiRequestBody
         {
             Required = true,
-            Description = "A V3 message; group_id is required for target group and direct, from_id is any Vision ID or aether.",
+            Description =
+                "A V3 message; group_id is required for target group and direct, from_id is any Vision ID or aether.",
             Content = new Dictionary<string, OpenApiMediaType>
             {
                 [Json] = new OpenApiMediaType
@@ -105,7 +108,12 @@ internal static class OpenApiDescription
             Enum = ["client_id", "-client_id", "joined_at", "-joined_at", "last_seen", "-last_seen"],
             Default = "client_id",
         });
-        Describe("offset", "How many to leave out", new() { Type = JsonSchemaType.Integer, Minimum = "0", Default = 0 });
+        Describe("offset", "How many to leave out", new()
+        {
+            Type = JsonSchemaType.Integer,
+            Minimum = "0",
+            Default = 0,
+        });
         Describe("limit", "How many at most", new()
         {
             Type = JsonSchemaType.Integer,
@@ -125,7 +133,9 @@ internal static class OpenApiDescription
     private static void Example(OpenApiOperation operation, string status, string json) =>
         operation.Responses![status].Content![Json].Example = JsonNode.Parse(json);
 
-    /// <summary>The one schema of a message that there is, with its definitions put in where they are referred to.</summary>
+    /// <summary>
+    /// The one schema of a message that there is, with its definitions put in where they are referred to.
+    /// </summary>
     private static OpenApiSchema MessageSchema(OpenApiDocument document)
     {
         var schema = JsonNode.Parse(Documents.Read("message.schema.json"))!.AsObject();
@@ -134,7 +144,10 @@ internal static class OpenApiDescription
             schema.Remove(name);
         string json = schema.ToJsonString();
         foreach (var (name, definition) in definitions)
-            json = json.Replace($$"""{"$ref":"#/$defs/{{name}}"}""", definition!.ToJsonString(), StringComparison.Ordinal);
+        {
+            string reference = $$"""{"$ref":"#/$defs/{{name}}"}""";
+            json = json.Replace(reference, definition!.ToJsonString(), StringComparison.Ordinal);
+        }
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
         return OpenApiModelFactory.Load<OpenApiSchema>(
             stream, OpenApiSpecVersion.OpenApi3_1, "json", document, out _)!;

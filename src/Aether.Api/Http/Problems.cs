@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Aether.Api.Http;
 
-/// <summary>The errors of this layer, as problem+json. None says anything of the inside, or repeats what the caller sent.</summary>
+/// <summary>
+/// The errors of this layer, as problem+json. None says anything of the inside, or repeats what the caller sent.
+/// </summary>
 internal static class Problems
 {
     public static IResult Of(int status, string title, string detail, string? field = null)
@@ -29,7 +31,10 @@ internal static class Problems
     public static IResult Of(HttpContext context, Rejection rejection)
     {
         if (rejection.RetryAfter is { } after)
-            context.Response.Headers.RetryAfter = Math.Ceiling(after.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        {
+            double seconds = Math.Ceiling(after.TotalSeconds);
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
         return rejection.Code switch
         {
             var code when code == ErrorCode.InvalidMessage => BadRequest(rejection.Field ?? "message", rejection.Text),

@@ -15,7 +15,8 @@ public sealed class DeliveryMetrics
         // One series for each loop: one that is stuck or overrun stands out.
         metrics.Meter.CreateObservableGauge(
             "aether.delivery.waiting",
-            () => loops.All.Select(loop => new Measurement<int>(loop.Waiting, new KeyValuePair<string, object?>("loop", loop.Index))),
+            () => loops.All.Select(loop => new Measurement<int>(
+                loop.Waiting, new KeyValuePair<string, object?>("loop", loop.Index))),
             "{frame}",
             "Frames that wait for a delivery loop.");
     }

@@ -29,7 +29,8 @@ internal sealed class Realtime(IMediator mediator, TimeProvider time) : IRealtim
         string groupId, RosterQuery? query = null, CancellationToken cancellationToken = default) =>
         mediator.Send(new ReadRoster(Id(groupId, nameof(groupId)), query ?? new RosterQuery()), cancellationToken);
 
-    public Task<Answer<Member>> Client(string groupId, string clientId, CancellationToken cancellationToken = default) =>
+    public Task<Answer<Member>> Client(
+        string groupId, string clientId, CancellationToken cancellationToken = default) =>
         mediator.Send(
             new ReadClient(Id(groupId, nameof(groupId)), Id(clientId, nameof(clientId))), cancellationToken);
 

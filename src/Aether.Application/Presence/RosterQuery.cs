@@ -4,7 +4,9 @@ using Aether.Domain;
 
 namespace Aether.Application.Presence;
 
-/// <summary>Which members of a group are asked for, and in which order. Without any setting: the first 500 by client id.</summary>
+/// <summary>
+/// Which members of a group are asked for, and in which order. Without any setting: the first 500 by client id.
+/// </summary>
 public sealed record RosterQuery
 {
     /// <summary>The most members on one page.</summary>
@@ -67,8 +69,8 @@ public readonly record struct RosterSort(RosterOrder By, bool Descending = false
 }
 
 /// <summary>
-/// Asks for members whose state has, at its top, a field of this value: a string that is equal, a number of the same value
-/// (<c>0.5</c> is <c>0.50</c>), or <c>true</c> or <c>false</c>.
+/// Asks for members whose state has, at its top, a field of this value: a string that is equal, a number of the same
+/// value (<c>0.5</c> is <c>0.50</c>), or <c>true</c> or <c>false</c>.
 /// </summary>
 /// <param name="Key">The field, by case; 1 to 64 characters.</param>
 /// <param name="Value">Its value as text, at most 256 characters.</param>

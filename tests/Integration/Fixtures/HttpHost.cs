@@ -25,7 +25,8 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
     private readonly Action<HttpContextFields>? asSeen;
     private readonly Action<IServiceCollection>? replace;
 
-    private HttpHost((string, string)[] settings, Action<HttpContextFields>? asSeen, Action<IServiceCollection>? replace)
+    private HttpHost(
+        (string, string)[] settings, Action<HttpContextFields>? asSeen, Action<IServiceCollection>? replace)
     {
         (this.settings, this.asSeen, this.replace) = (settings, asSeen, replace);
         UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
