@@ -158,11 +158,12 @@ internal sealed class RedisHealth(
         connections = second.Connections;
         receiver.Stalled = [];
         receiver.TakeDropped();
+        // Before it is ready: whoever sees that must have been told of the gap ahead of anything newer.
+        ReportGap();
+        lastGood = started;
         live = true;
         problemTold = null;
         logger.BackplaneReady(subscriptions.Count, connection.Sharded == true);
-        ReportGap();
-        lastGood = started;
     }
 
     private const string Deaf = "Redis does not know of every subscription";

@@ -141,6 +141,10 @@ public sealed partial class ServerProcess : IAsyncDisposable
     public Uri Endpoint(string group, string client, string query = "") => new(
         $"ws://{Address.Authority}/v3/ws/group/{group}/client/{client}{(query.Length == 0 ? "" : "?" + query)}");
 
+    /// <summary>Where a V1 or V2 client of a group connects.</summary>
+    public Uri LegacyEndpoint(string group, string client) =>
+        new($"ws://{Address.Authority}/ws/group/{group}/client/{client}");
+
     /// <summary>Asks it to stop.</summary>
     public void Terminate() => Signal(Sigterm);
 

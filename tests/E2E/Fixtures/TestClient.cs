@@ -64,6 +64,16 @@ public sealed class TestClient : IAsyncDisposable
         string id,
         string query = "",
         string[]? protocols = null,
+        Action<ClientWebSocketOptions>? configure = null) =>
+        await ConnectAsync(server.Endpoint(group, id, query), group, id, protocols, configure);
+
+    /// <summary>Connects to any endpoint, of the old kinds too.</summary>
+    /// <exception cref="WebSocketException">The server did not take the connection.</exception>
+    public static async Task<TestClient> ConnectAsync(
+        Uri endpoint,
+        string group,
+        string id,
+        string[]? protocols = null,
         Action<ClientWebSocketOptions>? configure = null)
     {
         var socket = new ClientWebSocket();
@@ -74,7 +84,7 @@ public sealed class TestClient : IAsyncDisposable
         {
             using var deadline = new CancellationTokenSource(Eventually.Soon);
             await socket.ConnectAsync(
-                server.Endpoint(group, id, query),
+                endpoint,
                 socket.Options.HttpVersion == HttpVersion.Version11 ? null : Invoker,
                 deadline.Token);
         }
