@@ -4,7 +4,9 @@ namespace Aether.Application;
 
 /// <summary>Why a command was not carried out: an expected failure, as a value.</summary>
 /// <param name="Code">The reason as a program reads it.</param>
-/// <param name="Text">The reason as a person reads it. Holds nothing that a sender wrote, and nothing of the inside.</param>
+/// <param name="Text">
+/// The reason as a person reads it. Holds nothing that a sender wrote, and nothing of the inside.
+/// </param>
 /// <param name="Field">The field that is wrong, if it is one.</param>
 /// <param name="RetryAfter">When to try again, if that is known.</param>
 public sealed record Rejection(ErrorCode Code, string Text, string? Field = null, TimeSpan? RetryAfter = null)
@@ -16,6 +18,15 @@ public sealed record Rejection(ErrorCode Code, string Text, string? Field = null
     /// <summary>Nobody has a connection of the receiver.</summary>
     public static Rejection RecipientOffline { get; } = new(
         ErrorCode.RecipientOffline, "the client is not connected", "to_id");
+
+    /// <summary>Who is present cannot be read now.</summary>
+    public static Rejection PresenceUnavailable { get; } = new(
+        ErrorCode.BackplaneUnavailable, "the backplane cannot be reached; nobody knows who is present",
+        RetryAfter: TimeSpan.FromSeconds(1));
+
+    /// <summary>The client has no connection in the group.</summary>
+    public static Rejection NotPresent { get; } = new(
+        ErrorCode.RecipientOffline, "the client is not present in this group", "client_id");
 
     /// <summary>Something of the server's own went wrong.</summary>
     public static Rejection Internal { get; } = new(ErrorCode.Internal, "server fault; the message was not sent");

@@ -1,14 +1,15 @@
 namespace Aether.Application;
 
 /// <summary>
-/// A query over objects in memory as an object with a name: what to keep, in which order, and which part of it. It is the
-/// vocabulary of Ardalis.Specification, as far as it is needed, and is to be replaced by it: docs/adr/0002-specification.md.
+/// A query over objects in memory as an object with a name: what to keep, in which order, and which part of it. It is
+/// the vocabulary of Ardalis.Specification, as far as it is needed, and is to be replaced by it:
+/// docs/adr/0002-specification.md.
 /// </summary>
 /// <typeparam name="T">What is asked for.</typeparam>
 public abstract class Specification<T>
 {
     private readonly List<Func<T, bool>> criteria = [];
-    private Func<IEnumerable<T>, IEnumerable<T>>? order;
+    private Func<IEnumerable<T>, IOrderedEnumerable<T>>? order;
     private int skip;
     private int? take;
 
@@ -42,6 +43,21 @@ public abstract class Specification<T>
         public Builder OrderBy<TKey>(Func<T, TKey> key)
         {
             specification.order = source => source.OrderBy(key);
+            return this;
+        }
+
+        /// <summary>Sorts by a key, the greatest first.</summary>
+        public Builder OrderByDescending<TKey>(Func<T, TKey> key)
+        {
+            specification.order = source => source.OrderByDescending(key);
+            return this;
+        }
+
+        /// <summary>Sorts what is equal so far by one more key. Only after an order.</summary>
+        public Builder ThenBy<TKey>(Func<T, TKey> key)
+        {
+            var first = specification.order ?? throw new InvalidOperationException("There is no order to go on from.");
+            specification.order = source => first(source).ThenBy(key);
             return this;
         }
 

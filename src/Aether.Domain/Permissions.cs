@@ -15,7 +15,7 @@ public enum Permissions
     /// <summary>Send to groups other than its own.</summary>
     CrossGroup = 2,
 
-    /// <summary>Read and remove clients over HTTP, and use the console.</summary>
+    /// <summary>Send to any group, read and remove clients over HTTP, and use the console.</summary>
     Admin = 4,
 }
 
@@ -38,6 +38,9 @@ public sealed class Access
 
     /// <summary>What may be done.</summary>
     public Permissions Permissions { get; }
+
+    /// <summary>The same groups with more permissions.</summary>
+    public Access With(Permissions more) => new(Permissions | more, groups);
 
     /// <summary>Whether all of the given permissions are granted.</summary>
     public bool Has(Permissions permissions) => (Permissions & permissions) == permissions;

@@ -36,7 +36,8 @@ public sealed class DrainTests
         using (var ready = await server.GetAsync("/health/ready"))
         {
             Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
-            Assert.Contains("draining", await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            Assert.Contains("draining", await ready.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+                StringComparison.Ordinal);
         }
         using (var live = await server.GetAsync("/health/live"))
             Assert.Equal(HttpStatusCode.OK, live.StatusCode);
@@ -51,7 +52,8 @@ public sealed class DrainTests
         await using var server = await ServerProcess.StartAsync(new() { ["Drain"] = "4" });
         await using var client = await TestClient.ConnectAsync(server, "g", "a", "echo=off");
         for (int i = 0; i < 100; i++)
-            await client.SendAsync(Json.Message("a", id: i.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            await client.SendAsync(
+                Json.Message("a", id: i.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         await client.ReceiveAsync();
         server.Terminate();
         Assert.Equal(1012, (await client.EndAsync()).Code);

@@ -97,7 +97,8 @@ public sealed class HandshakeTests(DefaultServer server) : IClassFixture<Default
     [Fact]
     public async Task AnyOrigin_Passes_GivenNoneIsConfigured()
     {
-        await using var client = await RequestAsync(server.Process, "/v3/ws/group/g/client/a", "Origin: https://any.example");
+        await using var client = await RequestAsync(server.Process, "/v3/ws/group/g/client/a",
+            "Origin: https://any.example");
         Assert.Equal(101, client.Status);
     }
 
@@ -105,7 +106,8 @@ public sealed class HandshakeTests(DefaultServer server) : IClassFixture<Default
     public async Task Compression_IsNotNegotiated()
     {
         await using var client = await RequestAsync(
-            server.Process, "/v3/ws/group/g/client/a", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits");
+            server.Process, "/v3/ws/group/g/client/a",
+                "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits");
         Assert.Equal((101, null), (client.Status, client.Header("Sec-WebSocket-Extensions")));
     }
 
@@ -125,7 +127,8 @@ public sealed class HandshakeTests(DefaultServer server) : IClassFixture<Default
         }
         string[] foreign =
         [
-            "https://app.example:444", "https://app.example.evil.example", "https://evil-app.example", "http://app.example",
+            "https://app.example:444", "https://app.example.evil.example", "https://evil-app.example",
+                "http://app.example",
             "http://localhost", "https://app.example/", "https://app.example, https://app.example", "null", "",
         ];
         foreach (string origin in foreign)
@@ -265,7 +268,8 @@ public sealed class CredentialTests(CredentialTests.Server server) : IClassFixtu
     [Fact]
     public async Task KeyInTheUrl_Is401()
     {
-        await using var client = await RawClient.RequestAsync(server.Process, Path + "?X-Aether-API-Key=" + Key + "&key=" + Key);
+        await using var client = await RawClient.RequestAsync(server.Process, Path + "?X-Aether-API-Key=" + Key
+            + "&key=" + Key);
         Assert.Equal(401, client.Status);
     }
 
@@ -319,17 +323,20 @@ public sealed class CredentialTests(CredentialTests.Server server) : IClassFixtu
             await good.SendAsync(Json.Message("a", msg: "a-payload-nobody-logs"));
             await good.ReceiveAsync();
         }
-        foreach (string header in new[] { "X-Aether-API-Key: " + Key + "x", "Sec-WebSocket-Protocol: " + Entry(Key), "Sec-WebSocket-Protocol: x" })
+        foreach (string header in new[] { "X-Aether-API-Key: " + Key + "x", "Sec-WebSocket-Protocol: " + Entry(Key),
+            "Sec-WebSocket-Protocol: x" })
             await (await RawClient.RequestAsync(talkative, Path, header)).DisposeAsync();
         await (await RawClient.RequestAsync(
-            talkative, "/v3/ws/group/g%0d%0aFORGED%20line/client/a%0aFORGED", "X-Aether-API-Key: " + Key)).DisposeAsync();
+            talkative, "/v3/ws/group/g%0d%0aFORGED%20line/client/a%0aFORGED", "X-Aether-API-Key: "
+                + Key)).DisposeAsync();
         talkative.Terminate();
         await talkative.WaitForExitAsync(Eventually.Soon);
         Assert.Contains("/v3/ws/group/g", talkative.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("secret-key", talkative.Log, StringComparison.Ordinal);
         Assert.DoesNotContain(Entry(Key)["aether.auth.".Length..], talkative.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("a-payload-nobody-logs", talkative.Log, StringComparison.Ordinal);
-        Assert.DoesNotContain(talkative.Log.Split('\n', '\r'), line => line.StartsWith("FORGED", StringComparison.Ordinal));
+        Assert.DoesNotContain(talkative.Log.Split('\n', '\r'), line =>
+            line.StartsWith("FORGED", StringComparison.Ordinal));
     }
 
     private static string Entry(string key) =>
@@ -337,7 +344,8 @@ public sealed class CredentialTests(CredentialTests.Server server) : IClassFixtu
 
     private Task<TestClient> ConnectAsync(string group, string id, string key, ServerProcess? process = null) =>
         TestClient.ConnectAsync(
-            process ?? server.Process, group, id, configure: options => options.SetRequestHeader("X-Aether-API-Key", key));
+            process ?? server.Process, group, id, configure: options =>
+                options.SetRequestHeader("X-Aether-API-Key", key));
 
     /// <summary>A server with two keys: one for everything, one for a group.</summary>
     public sealed class Server : IAsyncLifetime

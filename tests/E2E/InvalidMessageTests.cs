@@ -7,7 +7,9 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>The corpus of valid and invalid messages over live sockets: it is written for client <c>c1</c> in group <c>g1</c>.</summary>
+/// <summary>
+/// The corpus of valid and invalid messages over live sockets: it is written for client <c>c1</c> in group <c>g1</c>.
+/// </summary>
 public sealed class InvalidMessageTests
 {
     private const string Client = "c1";
@@ -97,7 +99,8 @@ public sealed class InvalidMessageTests
             await spoofer.SendAsync(Json.Message(from, id: "x"));
             if (policy == "Close")
             {
-                Assert.Equal(new Closed(4000, "from_id: must be the connection's own client id"), await spoofer.EndAsync());
+                Assert.Equal(new Closed(4000, "from_id: must be the connection's own client id"),
+                    await spoofer.EndAsync());
                 continue;
             }
             var error = await spoofer.ReceiveAsync();
@@ -129,7 +132,8 @@ public sealed class InvalidMessageTests
     private static T[] Load<T>(string file) => JsonSerializer.Deserialize<T[]>(
         File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Corpus", file)), JsonSerializerOptions.Web)!;
 
-    private sealed record InvalidCase(string Name, string Field, string Rule, string? Json = null, string? Base64 = null)
+    private sealed record InvalidCase(string Name, string Field, string Rule, string? Json = null,
+        string? Base64 = null)
     {
         public byte[] Bytes => Json is null ? Convert.FromBase64String(Base64!) : Encoding.UTF8.GetBytes(Json);
     }

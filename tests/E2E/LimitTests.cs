@@ -45,7 +45,8 @@ public sealed class LimitTests(LimitTests.Server server) : IClassFixture<LimitTe
         for (int i = 0; i < fragments; i++)
         {
             byte[] part = json[(json.Length * i / fragments)..(json.Length * (i + 1) / fragments)];
-            bytes.AddRange(RawClient.Frame(i == 0 ? RawFrame.Text : RawFrame.Continuation, part, last: i == fragments - 1));
+            bytes.AddRange(
+                RawClient.Frame(i == 0 ? RawFrame.Text : RawFrame.Continuation, part, last: i == fragments - 1));
         }
         await client.SendBytesUnlessClosedAsync(bytes.ToArray());
         Assert.Equal(new Closed(1009, "message: must be at most 65536 bytes"), await client.EndAsync());
@@ -165,13 +166,15 @@ public sealed class LimitTests(LimitTests.Server server) : IClassFixture<LimitTe
         { "opcode 11", RawClient.Frame(11, "{}"u8.ToArray()) },
         { "RSV1", RawClient.Frame(RawFrame.Text, Encoding.UTF8.GetBytes(Json.Message("a")), reserved: 4) },
         { "RSV3", RawClient.Frame(RawFrame.Text, Encoding.UTF8.GetBytes(Json.Message("a")), reserved: 1) },
-        { "continuation of nothing", RawClient.Frame(RawFrame.Continuation, Encoding.UTF8.GetBytes(Json.Message("a"))) },
+        { "continuation of nothing",
+            RawClient.Frame(RawFrame.Continuation, Encoding.UTF8.GetBytes(Json.Message("a"))) },
         { "long ping", RawClient.Frame(RawFrame.Ping, new byte[126]) },
         { "fragmented ping", RawClient.Frame(RawFrame.Ping, [], last: false) },
         { "close code 1005", RawClient.Frame(RawFrame.Close, [0x03, 0xed]) },
         { "close of one byte", RawClient.Frame(RawFrame.Close, [0x03]) },
         { "no UTF-8", RawClient.Frame(RawFrame.Text, [(byte)'{', 0xff, (byte)'}']) },
-        { "text in a text", [.. RawClient.Frame(RawFrame.Text, "{"u8.ToArray(), last: false), .. RawClient.Frame(RawFrame.Text, "}"u8.ToArray())] },
+        { "text in a text", [.. RawClient.Frame(RawFrame.Text, "{"u8.ToArray(), last: false),
+            .. RawClient.Frame(RawFrame.Text, "}"u8.ToArray())] },
     };
 
     [Theory]
@@ -205,7 +208,8 @@ public sealed class LimitTests(LimitTests.Server server) : IClassFixture<LimitTe
     {
         await using var flooder = await ConnectRawAsync("a");
         await using var other = await ConnectAsync("b");
-        byte[] pings = [.. Enumerable.Repeat(RawClient.Frame(RawFrame.Ping, "p"u8.ToArray()), 5_000).SelectMany(bytes => bytes)];
+        byte[] pings = [.. Enumerable.Repeat(RawClient.Frame(RawFrame.Ping, "p"u8.ToArray()), 5_000).SelectMany(
+            bytes => bytes)];
         var sending = flooder.SendBytesAsync(pings);
         for (int i = 0; i < 50; i++)
         {

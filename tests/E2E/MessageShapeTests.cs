@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>What a message looks like when it arrives, and what the server says itself: sections 2 to 4 of the protocol.</summary>
+/// <summary>
+/// What a message looks like when it arrives, and what the server says itself: sections 2 to 4 of the protocol.
+/// </summary>
 public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<DefaultServer>
 {
     private readonly string group = server.NewGroup();
@@ -15,8 +17,9 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
         await using var receiver = await ConnectAsync("b");
         await sender.SendAsync(
             """{"sent_at":"2026-01-02T03:04:05Z","payload":{},"from_id":"a","target":"group","msg_type":"msg"}""");
-        string expected = "{\"version\":\"3\",\"msg_type\":\"msg\",\"target\":\"group\",\"from_id\":\"a\",\"to_id\":null,"
-            + $"\"group_id\":\"{group}\",\"cmd\":null,\"msg\":null,\"payload\":{{}},\"sent_at\":\"2026-01-02T03:04:05Z\"}}";
+        string expected = "{\"version\":\"3\",\"msg_type\":\"msg\",\"target\":\"group\",\"from_id\":\"a\","
+            + $"\"to_id\":null,\"group_id\":\"{group}\",\"cmd\":null,\"msg\":null,\"payload\":{{}},"
+            + "\"sent_at\":\"2026-01-02T03:04:05Z\"}";
         Assert.Equal(expected, await receiver.ReceiveTextAsync());
         Assert.Equal(expected, await sender.ReceiveTextAsync());
     }
@@ -27,7 +30,8 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
         await using var sender = await ConnectAsync("a");
         await using var receiver = await ConnectAsync("b");
         await sender.SendAsync(Json.Message(
-            "a", to: "b", type: "cmd", group: group, cmd: "start", msg: "é\"\\\n", payload: """{"x":1}""", id: "7", replyTo: "6"));
+            "a", to: "b", type: "cmd", group: group, cmd: "start", msg: "é\"\\\n", payload: """{"x":1}""", id: "7",
+                replyTo: "6"));
         Assert.Equal(
             "{\"version\":\"3\",\"msg_type\":\"cmd\",\"target\":\"group\",\"from_id\":\"a\",\"to_id\":\"b\","
             + $"\"group_id\":\"{group}\",\"cmd\":\"start\",\"msg\":\"é\\\"\\\\\\n\",\"payload\":{{\"x\":1}},"
@@ -81,7 +85,8 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
         {
             var message = await tab.ReceiveAsync();
             Assert.Equal(("direct", "a", "b", group, "psst"), (
-                message.Text("target"), message.Text("from_id"), message.Text("to_id"), message.Text("group_id"), message.Text("msg")));
+                message.Text("target"), message.Text("from_id"), message.Text("to_id"), message.Text("group_id"),
+                    message.Text("msg")));
         }
         foreach (var client in new[] { sender, other, elsewhere })
             Assert.Empty(await client.ReceiveUntilNowAsync());
@@ -130,7 +135,8 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
         Assert.Contains("\"payload\":{\"t\": 1.0},", text, StringComparison.Ordinal);
         var message = Json.Read(text);
         Assert.Equal(("heartbeat", "a"), (message.Text("msg_type"), message.Text("from_id")));
-        Assert.InRange(message.GetProperty("sent_at").GetDateTimeOffset(), before.AddMilliseconds(-1), DateTimeOffset.UtcNow);
+        Assert.InRange(message.GetProperty("sent_at").GetDateTimeOffset(), before.AddMilliseconds(-1),
+            DateTimeOffset.UtcNow);
         Assert.EndsWith("Z", message.Text("sent_at"), StringComparison.Ordinal);
     }
 
@@ -174,8 +180,9 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
         if (target == "echo")
             Assert.Equal("m-1", (await client.ReceiveAsync()).Text("id"));
         string text = await client.ReceiveTextAsync();
-        string head = "{\"version\":\"3\",\"msg_type\":\"cmd\",\"target\":\"direct\",\"from_id\":\"aether\",\"to_id\":\"a\","
-            + $"\"group_id\":\"{group}\",\"cmd\":\"ack\",\"msg\":null,\"payload\":{{\"status\":\"published\",\"instances\":1}},\"sent_at\":\"";
+        string head = "{\"version\":\"3\",\"msg_type\":\"cmd\",\"target\":\"direct\",\"from_id\":\"aether\","
+            + $"\"to_id\":\"a\",\"group_id\":\"{group}\",\"cmd\":\"ack\",\"msg\":null,"
+            + "\"payload\":{\"status\":\"published\",\"instances\":1},\"sent_at\":\"";
         Assert.StartsWith(head, text, StringComparison.Ordinal);
         Assert.EndsWith("Z\",\"reply_to\":\"m-1\"}", text, StringComparison.Ordinal);
     }
@@ -198,7 +205,8 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
         var error = Json.Read(text);
         Assert.True(error.IsError("recipient_offline"), text);
         Assert.Equal(("cmd", "direct", "a", group, "m-2"), (
-            error.Text("msg_type"), error.Text("target"), error.Text("to_id"), error.Text("group_id"), error.Text("reply_to")));
+            error.Text("msg_type"), error.Text("target"), error.Text("to_id"), error.Text("group_id"),
+                error.Text("reply_to")));
         Assert.False(string.IsNullOrEmpty(error.Text("msg")));
         Assert.True(error.Payload("retryable").GetBoolean());
         Assert.Equal("to_id", error.Payload("field").GetString());
@@ -232,7 +240,8 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
             welcome.Text("msg_type"), welcome.Text("target"), welcome.Text("from_id"),
             welcome.Text("to_id"), welcome.Text("group_id"), welcome.Text("cmd")));
         Assert.Equal(
-            ["connection_id", "instance_id", "server_time", "heartbeat_interval_ms", "max_message_bytes", "rate_limit", "permissions"],
+            ["connection_id", "instance_id", "server_time", "heartbeat_interval_ms", "max_message_bytes",
+                "rate_limit", "permissions"],
             welcome.GetProperty("payload").EnumerateObject().Select(field => field.Name));
         Assert.Equal(65_536, welcome.Payload("max_message_bytes").GetInt32());
         Assert.Equal(1_000, welcome.Payload("rate_limit").GetProperty("per_second").GetInt32());
@@ -288,7 +297,8 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
     {
         await using var sender = await ConnectAsync("a");
         await using var receiver = await ConnectAsync("b");
-        var numbers = Enumerable.Range(0, 1_000).Select(n => n.ToString(System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        var numbers = Enumerable.Range(0, 1_000).Select(n =>
+            n.ToString(System.Globalization.CultureInfo.InvariantCulture)).ToList();
         foreach (string number in numbers)
             await sender.SendAsync(Json.Message("a", msg: number));
         Assert.Equal(numbers, await ReceiveMessagesAsync(receiver, numbers.Count));

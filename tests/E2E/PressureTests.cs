@@ -97,7 +97,8 @@ public sealed class PressureTests
     [Fact]
     public async Task Idle_Closes4102_GivenNoMessageInTime()
     {
-        await using var server = await ServerProcess.StartAsync(new() { ["IdleTimeout"] = "2", ["KeepAlive:Interval"] = "1" });
+        await using var server = await ServerProcess.StartAsync(
+            new() { ["IdleTimeout"] = "2", ["KeepAlive:Interval"] = "1" });
         await using var idle = await TestClient.ConnectAsync(server, "g", "a");
         await using var busy = await TestClient.ConnectAsync(server, "g", "b");
         var ending = idle.EndAsync(Long);

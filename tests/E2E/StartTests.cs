@@ -37,7 +37,8 @@ public sealed partial class StartTests
             "Aether:Realtime:ApiKeys:1:Name",
             new()
             {
-                ["ApiKeys:0:Name"] = "k", ["ApiKeys:0:Key"] = Secret, ["ApiKeys:1:Name"] = "k", ["ApiKeys:1:Key"] = Secret + "2",
+                ["ApiKeys:0:Name"] = "k", ["ApiKeys:0:Key"] = Secret, ["ApiKeys:1:Name"] = "k",
+                    ["ApiKeys:1:Key"] = Secret + "2",
             }
         },
         { "Aether:Realtime:ApiKeys must", new() { ["ApiKeys"] = Secret } },
@@ -51,7 +52,8 @@ public sealed partial class StartTests
     public async Task Start_SaysInOneLineWhatRuns()
     {
         await using var server = await ServerProcess.StartAsync();
-        string line = Assert.Single(server.Log.Split('\n'), text => text.Contains("listens on", StringComparison.Ordinal));
+        string line = Assert.Single(server.Log.Split('\n'), text =>
+            text.Contains("listens on", StringComparison.Ordinal));
         Assert.Contains(server.Address.Authority, line, StringComparison.Ordinal);
         Assert.Contains("backplane: memory", line, StringComparison.Ordinal);
         Assert.Contains("credentials: none asked", line, StringComparison.Ordinal);
@@ -61,7 +63,8 @@ public sealed partial class StartTests
     [Fact]
     public async Task Start_CountsTheKeysAndTellsNone()
     {
-        await using var server = await ServerProcess.StartAsync(new() { ["ApiKeys:0:Name"] = "k", ["ApiKeys:0:Key"] = Secret });
+        await using var server = await ServerProcess.StartAsync(
+            new() { ["ApiKeys:0:Name"] = "k", ["ApiKeys:0:Key"] = Secret });
         Assert.Contains("credentials: API keys (1)", server.Log, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, server.Log, StringComparison.Ordinal);
     }
@@ -80,7 +83,8 @@ public sealed partial class StartTests
     [Fact]
     public async Task Start_NamesEveryWrongOption_GivenSeveral()
     {
-        await using var server = ServerProcess.Launch(new() { ["MaxConnections"] = "0", ["Drain"] = "4000", ["SendQueue:Messages"] = "0" });
+        await using var server = ServerProcess.Launch(
+            new() { ["MaxConnections"] = "0", ["Drain"] = "4000", ["SendQueue:Messages"] = "0" });
         Assert.NotEqual(0, await server.WaitForExitAsync(TimeSpan.FromSeconds(30)));
         Assert.Contains("MaxConnections", server.Log, StringComparison.Ordinal);
         Assert.Contains("SendQueue:Messages", server.Log, StringComparison.Ordinal);

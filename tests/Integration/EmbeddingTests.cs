@@ -1,185 +1,73 @@
-using System.Net.WebSockets;
-using System.Text;
-using System.Text.Json;
-using Aether.Application;
+using System.Text.Json.Nodes;
 using Aether.Application.Messaging;
+using Aether.Application.Presence;
 using Aether.Domain;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Mvc.Testing;
-using Microsoft.AspNetCore.TestHost;
-using Microsoft.Extensions.Configuration;
+using Aether.Tests.Integration.Fixtures;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Aether.Tests.Integration;
 
-/// <summary>Another application takes the real-time layer in with two lines, and talks to its clients from its own code.</summary>
-public sealed class EmbeddingTests : IAsyncLifetime
+/// <summary>What a host's own code does with the real-time layer. docs/embedding.md shows it.</summary>
+public sealed class EmbeddingTests
 {
-    private WebApplication app = null!;
-
-    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
-
-    private IRealtime Realtime => app.Services.GetRequiredService<IRealtime>();
-
-    public async ValueTask InitializeAsync()
-    {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = Path.GetTempPath() });
-        builder.WebHost.UseTestServer();
-        builder.Logging.ClearProviders();
-        builder.Configuration.AddInMemoryCollection([new("Aether:Realtime:MaxMessageBytes", "2048")]);
-        builder.Services.AddAetherRealtime(builder.Configuration);
-        app = builder.Build();
-        app.MapGet("/hello", () => "hello");
-        app.MapAetherRealtime();
-        await app.StartAsync(Cancelled);
-    }
-
-    public ValueTask DisposeAsync() => app.DisposeAsync();
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task OwnEndpoint_Works_BesideTheRealTimeOnes()
+    public async Task Realtime_SendsAsAether_ToGroupClientAndAll()
     {
-        using var http = app.GetTestClient();
-        Assert.Equal("hello", await http.GetStringAsync(new Uri("/hello", UriKind.Relative), Cancelled));
-        Assert.Equal("{\"status\":\"ok\",\"reason\":null}", await http.GetStringAsync(new Uri("/health/ready", UriKind.Relative), Cancelled));
-    }
+        using var host = HttpHost.Open();
+        var realtime = host.Services.GetRequiredService<IRealtime>();
+        using var worker = await host.ConnectAsync("press-7", "worker-1");
 
-    [Fact]
-    public async Task Client_TalksToAnother()
-    {
-        using var a = await ConnectAsync(app, "g", "a");
-        using var b = await ConnectAsync(app, "g", "b");
-        await SendAsync(a, """{"msg_type":"msg","target":"group","from_id":"a","msg":"hi","payload":{},"sent_at":"2026-01-02T03:04:05Z"}""");
-        Assert.Equal("hi", (await ReceiveAsync(b)).GetProperty("msg").GetString());
-        Assert.Equal("hi", (await ReceiveAsync(a)).GetProperty("msg").GetString());
-        await a.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Cancelled);
-        Assert.Equal(WebSocketCloseStatus.NormalClosure, a.CloseStatus);
-    }
+        var outcome = await realtime.ToGroup(
+            "press-7", new RealtimeMessage { Cmd = "start", Payload = new { speed = 3 } }, Cancellation);
+        await realtime.ToClient("press-7", "worker-1", new RealtimeMessage { Msg = "you" }, Cancellation);
+        await realtime.Broadcast(new RealtimeMessage { Msg = "all" }, Cancellation);
 
-    [Fact]
-    public async Task Options_AreThoseOfTheHost()
-    {
-        using var client = await ConnectAsync(app, "g", "a");
-        await SendAsync(client, new string(' ', 2_049));
-        var end = await client.ReceiveAsync(new byte[100], Cancelled);
-        Assert.Equal((WebSocketCloseStatus.MessageTooBig, true), (client.CloseStatus, end.CloseStatus is not null));
-    }
-
-    [Fact]
-    public async Task ToGroup_ReachesTheGroupOnly()
-    {
-        using var inside = await ConnectAsync(app, "g", "a");
-        using var outside = await ConnectAsync(app, "h", "b");
-        var outcome = await Realtime.ToGroup(
-            "g", new RealtimeMessage { Cmd = "reload", Msg = "now", Payload = new { Speed = 0.5 } }, Cancelled);
-        Assert.Equal((null, 1), (outcome.Rejection, outcome.Instances));
-        var message = await ReceiveAsync(inside);
+        Assert.Equal((1, null), (outcome.Instances, outcome.Rejection));
+        var start = await worker.ReceiveAsync();
         Assert.Equal(
-            """["3","cmd","group","aether",null,"g","reload","now",{"speed":0.5}]""",
-            JsonSerializer.Serialize(message.EnumerateObject().Take(9).Select(field => field.Value)));
-        await Realtime.Broadcast(new RealtimeMessage { Msg = "all" }, Cancelled);
-        Assert.Equal("all", (await ReceiveAsync(outside)).GetProperty("msg").GetString());
-        Assert.Equal("all", (await ReceiveAsync(inside)).GetProperty("msg").GetString());
+            ("aether", "press-7", "start", "{\"speed\":3}"),
+            (Text(start, "from_id"), Text(start, "group_id"), Text(start, "cmd"), start["payload"]!.ToJsonString()));
+        Assert.Equal("you", (string?)(await worker.ReceiveAsync())["msg"]);
+        Assert.Equal("all", (string?)(await worker.ReceiveAsync())["msg"]);
     }
 
     [Fact]
-    public async Task ToClient_ReachesTheClientOnly()
+    public async Task Realtime_ReadsAndRemoves_WhoIsPresent()
     {
-        using var addressee = await ConnectAsync(app, "g", "a");
-        using var other = await ConnectAsync(app, "g", "b");
-        var outcome = await Realtime.ToClient("g", "a", new RealtimeMessage { Msg = "you" }, Cancelled);
-        Assert.Null(outcome.Rejection);
-        var message = await ReceiveAsync(addressee);
-        Assert.Equal(("msg", "you", "a"), (
-            message.GetProperty("msg_type").GetString(), message.GetProperty("msg").GetString(), message.GetProperty("to_id").GetString()));
-        await Realtime.Broadcast(new RealtimeMessage { Msg = "all" }, Cancelled);
-        Assert.Equal("all", (await ReceiveAsync(other)).GetProperty("msg").GetString());
+        using var host = HttpHost.Open();
+        var realtime = host.Services.GetRequiredService<IRealtime>();
+        using var controller = await host.ConnectAsync("press-7", "boss", "role=controller");
+        using var worker = await host.ConnectAsync("press-7", "worker-1", "role=worker");
+
+        var workers = await realtime.Roster("press-7", new RosterQuery { Role = Role.Worker }, Cancellation);
+        var one = await realtime.Client("press-7", "boss", Cancellation);
+        var all = await realtime.Count("press-7", cancellationToken: Cancellation);
+        var nobody = await realtime.Client("press-7", "worker-2", Cancellation);
+        var removed = await realtime.Disconnect("press-7", "worker-1", Cancellation);
+
+        Assert.Equal(("worker-1", 1), (workers.Value.Members.Single().ClientId.Value, workers.Value.Total));
+        Assert.Equal((Role.Controller, 2), (one.Value.Role, all.Value));
+        Assert.Equal("recipient_offline", nobody.Rejection?.Code.Name);
+        Assert.Null(removed.Rejection);
+        Assert.Equal(4005, await worker.ReceiveCloseAsync());
     }
 
     [Fact]
-    public async Task ToClient_SaysOffline_GivenNobodyThere()
+    public async Task Realtime_SaysWhatIsWrong_GivenARuleThatIsBroken()
     {
-        var outcome = await Realtime.ToClient("g", "nobody", new RealtimeMessage(), Cancelled);
-        Assert.Same(Rejection.RecipientOffline, outcome.Rejection);
-        Assert.Equal(ErrorCode.RecipientOffline, outcome.Rejection?.Code);
+        using var host = HttpHost.Open();
+        var realtime = host.Services.GetRequiredService<IRealtime>();
+
+        await Assert.ThrowsAsync<ArgumentException>(
+            "groupId", () => realtime.Count("a*", cancellationToken: Cancellation));
+        await Assert.ThrowsAsync<ArgumentException>(
+            "clientId", () => realtime.Disconnect("press-7", "", Cancellation));
+        var page = await realtime.Roster("press-7", new RosterQuery { Limit = 501 }, Cancellation);
+        Assert.Equal(("invalid_message", "limit"), (page.Rejection?.Code.Name, page.Rejection?.Field));
     }
 
-    [Theory]
-    [InlineData("")]
-    [InlineData("a:b")]
-    [InlineData("*")]
-    [InlineData("aether")]
-    [InlineData(null)]
-    public async Task BadId_Throws_NamingTheParameter(string? id)
-    {
-        var message = new RealtimeMessage();
-        Assert.Equal(
-            "groupId", (await Assert.ThrowsAsync<ArgumentException>(() => Realtime.ToGroup(id!, message, Cancelled))).ParamName);
-        Assert.Equal(
-            "groupId", (await Assert.ThrowsAsync<ArgumentException>(() => Realtime.ToClient(id!, "a", message, Cancelled))).ParamName);
-        Assert.Equal(
-            "clientId", (await Assert.ThrowsAsync<ArgumentException>(() => Realtime.ToClient("g", id!, message, Cancelled))).ParamName);
-    }
-
-    public static TheoryData<string, RealtimeMessage> BadMessages => new()
-    {
-        { "cmd", new RealtimeMessage { Cmd = "" } },
-        { "cmd", new RealtimeMessage { Cmd = new string('x', 257) } },
-        { "payload", new RealtimeMessage { Payload = 1 } },
-        { "payload", new RealtimeMessage { Payload = new[] { 1 } } },
-        { "payload", new RealtimeMessage { Payload = "text" } },
-    };
-
-    [Theory]
-    [MemberData(nameof(BadMessages))]
-    public async Task BadMessage_Throws_NamingTheField(string field, RealtimeMessage message)
-    {
-        foreach (var send in new Func<Task>[]
-            {
-                () => Realtime.ToGroup("g", message, Cancelled),
-                () => Realtime.ToClient("g", "a", message, Cancelled),
-                () => Realtime.Broadcast(message, Cancelled),
-            })
-        {
-            var fault = await Assert.ThrowsAsync<ArgumentException>(send);
-            Assert.Equal("message", fault.ParamName);
-            Assert.StartsWith(field + ": ", fault.Message, StringComparison.Ordinal);
-        }
-    }
-
-    [Fact]
-    public async Task NoMessage_Throws() =>
-        await Assert.ThrowsAsync<ArgumentNullException>(() => Realtime.Broadcast(null!, Cancelled));
-
-    [Fact]
-    public async Task OwnHost_DoesTheSame()
-    {
-        await using var host = new WebApplicationFactory<Program>();
-        using var http = host.CreateClient();
-        Assert.StartsWith(
-            "{\"status\":\"ok\"", await http.GetStringAsync(new Uri("/health/live", UriKind.Relative), Cancelled), StringComparison.Ordinal);
-        var sockets = host.Server.CreateWebSocketClient();
-        using var client = await sockets.ConnectAsync(new Uri(host.Server.BaseAddress, "/v3/ws/group/g/client/a"), Cancelled);
-        await host.Services.GetRequiredService<IRealtime>().ToGroup("g", new RealtimeMessage { Msg = "hi" }, Cancelled);
-        Assert.Equal("hi", (await ReceiveAsync(client)).GetProperty("msg").GetString());
-    }
-
-    private static Task<WebSocket> ConnectAsync(WebApplication app, string group, string client) =>
-        app.GetTestServer().CreateWebSocketClient()
-            .ConnectAsync(new Uri($"ws://localhost/v3/ws/group/{group}/client/{client}"), Cancelled);
-
-    private static Task SendAsync(WebSocket socket, string json) =>
-        socket.SendAsync(Encoding.UTF8.GetBytes(json), WebSocketMessageType.Text, endOfMessage: true, Cancelled);
-
-    private static async Task<JsonElement> ReceiveAsync(WebSocket socket)
-    {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
-        deadline.CancelAfter(TimeSpan.FromSeconds(10));
-        byte[] buffer = new byte[4_096];
-        var received = await socket.ReceiveAsync(buffer, deadline.Token);
-        using var document = JsonDocument.Parse(buffer.AsMemory(0, received.Count));
-        return document.RootElement.Clone();
-    }
+    private static string? Text(JsonNode message, string field) => (string?)message[field];
 }

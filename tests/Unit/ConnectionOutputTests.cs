@@ -231,12 +231,15 @@ public sealed class ConnectionOutputTests
             new ConnectionLimits(options),
             new Instance(),
             new Clock(TimeProvider.System),
-            NullLogger<ClientConnection>.Instance);
+            TimeProvider.System,
+            NullLogger<SocketConnection>.Instance);
         var sender = new Sender(Some.Client, Some.Group, new Access(Permissions.None));
         return new ClientConnection(services, sender, new Profile(false, true, Role.None), "", loop, () => { });
     }
 
-    /// <summary>A pipe that takes the frames apart again, blocks when it is told to, and notices when it is touched meanwhile.</summary>
+    /// <summary>
+    /// A pipe that takes the frames apart again, blocks when it is told to, and notices when it is touched meanwhile.
+    /// </summary>
     private sealed class WatchedPipe : PipeWriter
     {
         private readonly Lock gate = new();

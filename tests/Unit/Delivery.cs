@@ -22,7 +22,8 @@ internal static class Eventually
 }
 
 /// <summary>A connection that keeps what it is sent, and checks that only one thread at a time sends.</summary>
-internal sealed class FakeConnection(VisionId client, VisionId group, DeliveryLoop loop, bool echo = true, bool full = false)
+internal sealed class FakeConnection(VisionId client, VisionId group, DeliveryLoop loop, bool echo = true,
+    bool full = false)
     : Connection(client, group, echo, full, loop)
 {
     private int inside;
@@ -64,7 +65,9 @@ internal sealed class FakeConnection(VisionId client, VisionId group, DeliveryLo
     }
 }
 
-/// <summary>A bus that only takes subscriptions, slowly if it is told to, and notices when it is asked for two things at once.</summary>
+/// <summary>
+/// A bus that only takes subscriptions, slowly if it is told to, and notices when it is asked for two things at once.
+/// </summary>
 internal sealed class SubscriptionBus : IMessageBus
 {
     private readonly ConcurrentDictionary<ChannelName, int> busy = new();
@@ -81,7 +84,8 @@ internal sealed class SubscriptionBus : IMessageBus
 
     public bool IsReady => true;
 
-    public ValueTask<PublishResult> PublishAsync(ChannelName channel, Message message, CancellationToken cancellationToken) =>
+    public ValueTask<PublishResult> PublishAsync(ChannelName channel, Message message,
+        CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
     public async Task<bool> SubscribeAsync(ChannelName channel, IMessageSink sink, CancellationToken cancellationToken)

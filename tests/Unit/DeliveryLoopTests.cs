@@ -48,7 +48,8 @@ public sealed class DeliveryLoopTests
                     await Task.Yield();
             }
         })));
-        await Eventually.HoldsAsync(() => connection is { Frames.Count: Threads * Each, IsFlushed: true }, "everything is flushed");
+        await Eventually.HoldsAsync(() => connection is { Frames.Count: Threads * Each, IsFlushed: true },
+            "everything is flushed");
         Assert.False(connection.Overlapped);
     }
 
@@ -71,9 +72,11 @@ public sealed class DeliveryLoopTests
     [Fact]
     public async Task SendAll_FlushesEveryConnection()
     {
-        var connections = Enumerable.Range(0, 5).Select(_ => new FakeConnection(Some.Client, Some.Group, loop)).ToList();
+        var connections = Enumerable.Range(0, 5).Select(_ =>
+            new FakeConnection(Some.Client, Some.Group, loop)).ToList();
         loop.Run(() => DeliveryLoop.SendAll(connections, Frame.KeepAlive));
-        await Eventually.HoldsAsync(() => connections.All(c => c is { Frames.Count: 1, IsFlushed: true, Flushes: 1 }), "all are pinged");
+        await Eventually.HoldsAsync(() => connections.All(c => c is { Frames.Count: 1, IsFlushed: true, Flushes: 1 }),
+            "all are pinged");
     }
 
     [Fact]

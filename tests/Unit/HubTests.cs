@@ -29,7 +29,8 @@ public sealed class HubTests
         Assert.True(await hub.AttachAsync(first, Cancelled));
         Assert.True(await hub.AttachAsync(second, Cancelled));
         Assert.Equal(
-            new[] { ChannelName.Client(A), ChannelName.Group(G), ChannelName.Broadcast }.ToHashSet(), bus.Balance.Keys.ToHashSet());
+            new[] { ChannelName.Client(A), ChannelName.Group(G), ChannelName.Broadcast }.ToHashSet(),
+                bus.Balance.Keys.ToHashSet());
         Assert.All(bus.Balance.Values, count => Assert.Equal(1, count));
         hub.Detach(first);
         Assert.All(bus.Balance.Values, count => Assert.Equal(1, count));
@@ -86,7 +87,8 @@ public sealed class HubTests
         bus.OnUnsubscribe = async _ => await Task.Yield();
         var groups = new[] { G, H };
         var staying = new System.Collections.Concurrent.ConcurrentBag<FakeConnection>();
-        await Parallel.ForEachAsync(Enumerable.Range(0, 1_000), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, 1_000), new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            async (i, _) =>
         {
             var connection = new FakeConnection(i % 3 == 0 ? A : B, groups[i % 2], loops.Next());
             if (!await hub.AttachAsync(connection, Cancelled))
@@ -102,7 +104,8 @@ public sealed class HubTests
         // Those who stayed hear what comes, exactly once.
         foreach (var group in groups)
             await hub.ReceiveAsync(ChannelName.Group(group), Some.Message with { GroupId = group }, Cancelled);
-        await Eventually.HoldsAsync(() => staying.All(connection => connection.Frames.Count == 1), "all that stayed hear it");
+        await Eventually.HoldsAsync(() => staying.All(connection => connection.Frames.Count == 1),
+            "all that stayed hear it");
         foreach (var connection in staying)
             hub.Detach(connection);
         await Eventually.HoldsAsync(() => hub.Channels == 0, "every channel is retired");
@@ -128,7 +131,8 @@ public sealed class HubTests
                 await crowded.ReceiveAsync(ChannelName.Group(G), message, Cancelled);
             }
         })));
-        await Eventually.HoldsAsync(() => receivers.All(r => r.Frames.Count == Publishers * Each), "everything is there");
+        await Eventually.HoldsAsync(() => receivers.All(r => r.Frames.Count == Publishers * Each),
+            "everything is there");
         foreach (var receiver in receivers)
         {
             // The frames are shared: the same order means the very same objects.
@@ -159,9 +163,11 @@ public sealed class HubTests
                 refused = true;
         }
         Assert.True(refused);
-        var waiting = full.ReceiveAsync(ChannelName.Group(G), Some.Message with { GroupId = G, Msg = "waited" }, Cancelled);
+        var waiting = full.ReceiveAsync(ChannelName.Group(G), Some.Message with { GroupId = G, Msg = "waited" },
+            Cancelled);
         Assert.False(waiting.IsCompleted);
-        var behind = full.ReceiveAsync(ChannelName.Group(G), Some.Message with { GroupId = G, Msg = "behind" }, Cancelled);
+        var behind = full.ReceiveAsync(ChannelName.Group(G), Some.Message with { GroupId = G, Msg = "behind" },
+            Cancelled);
         receiver.Gate.Set();
         await waiting;
         await behind;
@@ -203,7 +209,8 @@ public sealed class HubTests
         var (full, plain) = (Connection(A, full: true), Connection(B));
         await AttachAsync(full, plain);
         await hub.ReceiveAsync(
-            ChannelName.Group(G), Some.Message with { Type = MessageType.Presence, FromId = B, GroupId = G }, Cancelled);
+            ChannelName.Group(G), Some.Message with { Type = MessageType.Presence, FromId = B, GroupId = G },
+                Cancelled);
         await AssertFramesAsync((full, 1), (plain, 0));
         hub.ReportGap(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc));
         await AssertFramesAsync((full, 2), (plain, 0));
@@ -230,7 +237,8 @@ public sealed class HubTests
     private static Message Read(Frame frame)
     {
         int header = (frame.Bytes.Span[1] & 0x7f) switch { 126 => 4, 127 => 10, _ => 2 };
-        Assert.True(MessageReader.TryRead(frame.Bytes[header..], default, default, out var message, out var error), error.ToString());
+        Assert.True(MessageReader.TryRead(frame.Bytes[header..], default, default, out var message, out var error),
+            error.ToString());
         return message!;
     }
 

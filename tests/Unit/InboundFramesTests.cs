@@ -29,7 +29,8 @@ public sealed class InboundFramesTests
             {
                 bool isControl = control == 0;
                 int size = isControl ? Math.Min(length, 125) : length;
-                byte[] frame = Frame(isControl ? Ping : open ? Continuation : Text, size, last || isControl, masked, longForm && !isControl);
+                byte[] frame = Frame(isControl ? Ping : open ? Continuation : Text, size, last || isControl, masked,
+                    longForm && !isControl);
                 Feed(ref inbound, frame, splits, ref split);
                 if (!isControl)
                 {

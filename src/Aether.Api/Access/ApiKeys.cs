@@ -1,15 +1,15 @@
 using System.Security.Cryptography;
 using System.Text;
+using Aether.Api.Hosting;
 using Aether.Application;
 using Aether.Domain;
-using Microsoft.Extensions.Options;
 
 namespace Aether.Api.Access;
 
-/// <summary>Who a credential belongs to, and what it grants.</summary>
-/// <param name="Name">The name of the API key; empty when none was asked for.</param>
+/// <summary>What a credential grants.</summary>
+/// <param name="Credential">Tells it from others, without being it; empty when none was asked for.</param>
 /// <param name="Access">What it grants.</param>
-internal sealed record Grant(string Name, Domain.Access Access);
+internal sealed record Grant(string Credential, Domain.Access Access);
 
 /// <summary>
 /// Finds the API key that a request shows. Keys are kept and compared as hashes, every one of them each time, so that the
@@ -23,17 +23,14 @@ internal sealed class ApiKeys : IDisposable
     /// <summary>The subprotocol entry of browsers, which cannot set headers; base64url of the key follows.</summary>
     public const string ProtocolPrefix = "aether.auth.";
 
-    private readonly IDisposable? subscription;
+    private readonly LiveOptions options;
     private volatile Table table;
 
-    public ApiKeys(IOptionsMonitor<RealtimeOptions> options)
+    public ApiKeys(LiveOptions options)
     {
-        table = new Table(options.CurrentValue);
-        subscription = options.OnChange(changed =>
-        {
-            table = new Table(changed);
-            Changed?.Invoke();
-        });
+        this.options = options;
+        table = new Table(options.Current);
+        options.Changed += OnChanged;
     }
 
     /// <summary>Raised when the keys were changed while the instance runs.</summary>
@@ -51,16 +48,22 @@ internal sealed class ApiKeys : IDisposable
         return TryReadCredential(request, out byte[] key) ? keys.Find(key) : null;
     }
 
-    /// <summary>Whether a key that was good once still is, for this group.</summary>
-    public bool StillGrants(string name, VisionId group)
+    /// <summary>Whether a credential that was good once still is, for this group.</summary>
+    public bool StillGrants(string credential, VisionId group)
     {
         var keys = table;
         return keys.Keys.Length == 0
-            ? name.Length == 0
-            : keys.Keys.Any(key => key.Grant.Name == name && key.Grant.Access.Covers(group));
+            ? credential.Length == 0
+            : keys.Keys.Any(key => key.Grant.Credential == credential && key.Grant.Access.Covers(group));
     }
 
-    public void Dispose() => subscription?.Dispose();
+    public void Dispose() => options.Changed -= OnChanged;
+
+    private void OnChanged()
+    {
+        table = new Table(options.Current);
+        Changed?.Invoke();
+    }
 
     private static bool TryReadCredential(HttpRequest request, out byte[] key)
     {
@@ -118,7 +121,9 @@ internal sealed class ApiKeys : IDisposable
             bool everywhere = key.Groups.Count == 0 || key.Groups.Contains("*");
             var access = new Domain.Access(
                 PermissionNames.Parse(key.Permissions), everywhere ? null : key.Groups.Select(VisionId.Parse));
-            return new Key(SHA256.HashData(Encoding.UTF8.GetBytes(key.Key)), new Grant(key.Name, access));
+            byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(key.Key));
+            // By the key and not by its name: a key that was replaced under the same name is revoked.
+            return new Key(hash, new Grant(Convert.ToHexString(hash), access));
         }
     }
 }

@@ -1,7 +1,11 @@
 using System.Text.Json;
+using Aether.Api.Http;
+using Aether.Api.Legacy;
 using Aether.Api.WebSockets;
+using Aether.Application;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 
 namespace Microsoft.AspNetCore.Builder;
 
@@ -9,23 +13,29 @@ namespace Microsoft.AspNetCore.Builder;
 public static class AetherRealtimeEndpoints
 {
     /// <summary>
-    /// Maps the WebSocket endpoint below <c>/v3</c> and the health endpoints below <c>/health</c>. It brings its own WebSocket
-    /// middleware; the host needs none.
+    /// Maps the WebSocket endpoint and the HTTP API below <c>/v3</c>, the health endpoints below <c>/health</c>, and,
+    /// unless the host has something of its own there, <c>/metrics</c>, <c>/openapi/v1.json</c>,
+    /// <c>/asyncapi.json</c> and <c>/scalar</c>. It brings its own WebSocket middleware; the host needs none.
     /// </summary>
     public static IEndpointRouteBuilder MapAetherRealtime(this IEndpointRouteBuilder endpoints)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         var realtime = endpoints.ServiceProvider.GetRequiredService<RealtimeEndpoint>();
 
-        var pipeline = endpoints.CreateApplicationBuilder();
-        pipeline.Use(UpgradeCapture.InvokeAsync);
-        pipeline.UseWebSockets();
-        pipeline.Run(realtime.HandleAsync);
         // CONNECT is how HTTP/2 upgrades.
-        endpoints.MapMethods(RealtimeEndpoint.Route, [HttpMethods.Get, HttpMethods.Connect], pipeline.Build())
+        endpoints.MapMethods(RealtimeEndpoint.Route, [HttpMethods.Get, HttpMethods.Connect], SocketUpgrade.Pipeline(endpoints, realtime.HandleAsync))
             .WithDisplayName("Aether Realtime");
         endpoints.MapMethods("/v3/ws/{**path}", [HttpMethods.Get, HttpMethods.Connect], RealtimeEndpoint.RefusePathAsync)
             .WithDisplayName("Aether Realtime, any other path");
+
+        if (endpoints.ServiceProvider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Legacy.Enabled)
+        {
+            var legacy = endpoints.ServiceProvider.GetRequiredService<LegacyEndpoint>();
+            endpoints.MapMethods(
+                LegacyEndpoint.Route,
+                [HttpMethods.Get, HttpMethods.Connect],
+                SocketUpgrade.Pipeline(endpoints, legacy.HandleAsync)).WithDisplayName("Aether Realtime, legacy");
+        }
 
         endpoints.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
         endpoints.MapHealthChecks("/health/ready", new HealthCheckOptions
@@ -33,6 +43,7 @@ public static class AetherRealtimeEndpoints
             Predicate = check => check.Tags.Contains(AetherRealtimeServices.ReadyTag),
             ResponseWriter = WriteAsync,
         });
+        endpoints.MapAetherHttp();
         return endpoints;
     }
 

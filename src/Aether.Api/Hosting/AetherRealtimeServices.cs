@@ -1,8 +1,11 @@
 using Aether.Api.Access;
 using Aether.Api.Hosting;
+using Aether.Api.Http;
+using Aether.Api.Legacy;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.Instrumentation;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Infrastructure;
@@ -32,8 +35,7 @@ public static class AetherRealtimeServices
         services.AddOptions<RealtimeOptions>()
             .Configure(_ => RefuseLooseKeys(section.GetSection("ApiKeys")))
             // A misspelled option is as wrong as a wrong value: it would silently not be in force.
-            .Bind(section, binder => binder.ErrorOnUnknownConfiguration = true)
-            .ValidateOnStart();
+            .Bind(section, binder => binder.ErrorOnUnknownConfiguration = true);
         services.AddSingleton<IValidateOptions<RealtimeOptions>, RealtimeOptionsValidator>();
 
         services.TryAddSingleton(TimeProvider.System);
@@ -48,6 +50,7 @@ public static class AetherRealtimeServices
             provider.GetRequiredService<ServerMessages>()));
         services.AddSingleton<Instance>();
         services.AddSingleton<Clock>();
+        services.AddSingleton<LiveOptions>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Origins>();
         services.AddSingleton(provider => new ConnectionRegistry(Options(provider).MaxConnections));
@@ -57,8 +60,15 @@ public static class AetherRealtimeServices
             new ConnectionLimits(Options(provider)),
             provider.GetRequiredService<Instance>(),
             provider.GetRequiredService<Clock>(),
-            provider.GetRequiredService<ILogger<ClientConnection>>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<SocketConnection>>()));
         services.AddSingleton<RealtimeEndpoint>();
+        services.AddSingleton<LegacyReceivers>();
+        services.AddSingleton<LegacyEndpoint>();
+        services.AddSingleton<DeliveryMetrics>();
+        services.AddSingleton<ConnectionMetrics>();
+        services.AddSingleton<PrometheusMetrics>();
+        services.AddAetherHttp();
         services.AddHostedService<RealtimeLifecycle>();
         services.AddHostedService<ConnectionClock>();
         services.AddHealthChecks().AddCheck<BackplaneHealthCheck>("aether", tags: [ReadyTag]);
@@ -78,7 +88,9 @@ public static class AetherRealtimeServices
     {
         foreach (var loose in keys.GetChildren().Prepend(keys).Where(entry => !string.IsNullOrEmpty(entry.Value)))
             throw new OptionsValidationException(
-                Microsoft.Extensions.Options.Options.DefaultName, typeof(RealtimeOptions), [loose.Path + " must be made of Name, Key, Permissions and Groups"]);
+                Microsoft.Extensions.Options.Options.DefaultName,
+                typeof(RealtimeOptions),
+                [loose.Path + " must be made of Name, Key, Permissions and Groups"]);
     }
 
     private sealed class DrainTimeout(IOptions<RealtimeOptions> options) : IPostConfigureOptions<HostOptions>

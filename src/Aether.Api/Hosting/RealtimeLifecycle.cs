@@ -76,7 +76,7 @@ internal sealed class RealtimeLifecycle(
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private async Task TellAsync(IReadOnlyList<ClientConnection> connections, double seconds, CancellationToken stop)
+    private async Task TellAsync(IReadOnlyList<SocketConnection> connections, double seconds, CancellationToken stop)
     {
         const int StepsPerSecond = 20;
         int steps = Math.Max(1, (int)(seconds * StepsPerSecond));
@@ -91,7 +91,7 @@ internal sealed class RealtimeLifecycle(
 
     private void CloseRevoked()
     {
-        foreach (var connection in registry.Where(c => !apiKeys.StillGrants(c.Credential, c.GroupId)))
+        foreach (var connection in registry.Where(connection => !connection.IsGranted(apiKeys)))
             connection.Close(CloseReason.CredentialRevoked);
     }
 }

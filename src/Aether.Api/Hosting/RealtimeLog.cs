@@ -24,4 +24,7 @@ internal static partial class RealtimeLog
 
     [LoggerMessage(6, LogLevel.Warning, "The changed configuration is refused, and the one before stays in force: {Failures}")]
     public static partial void ReloadRefused(this ILogger logger, string failures);
+
+    [LoggerMessage(7, LogLevel.Error, "A request of the HTTP API failed with {Fault}.")]
+    public static partial void RequestFailed(this ILogger logger, string fault);
 }

@@ -1,24 +1,64 @@
+using System.Globalization;
+using Aether.Application;
+using Aether.Domain;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Aether.Api.Http;
 
-/// <summary>The errors of this layer, as problem+json. None says anything of the inside, or repeats what the caller sent.</summary>
+/// <summary>
+/// The errors of this layer, as problem+json. None says anything of the inside, or repeats what the caller sent.
+/// </summary>
 internal static class Problems
 {
-    public static Task WriteAsync(HttpContext context, int status, string title, string detail, string? field = null)
+    public static IResult Of(int status, string title, string detail, string? field = null)
     {
         var problem = new ProblemDetails { Status = status, Title = title, Detail = detail };
         if (field is not null)
             problem.Extensions["field"] = field;
-        return Results.Problem(problem).ExecuteAsync(context);
+        return Results.Problem(problem);
     }
 
+    public static IResult BadRequest(string field, string rule) =>
+        Of(StatusCodes.Status400BadRequest, "Bad request", field + ": " + rule, field);
+
+    public static IResult Unauthorized() =>
+        Of(StatusCodes.Status401Unauthorized, "Unauthorized", "a valid API key is needed, exactly once");
+
+    public static IResult Forbidden(string detail, string? field = null) =>
+        Of(StatusCodes.Status403Forbidden, "Forbidden", detail, field);
+
+    /// <summary>What a command's expected failure is over HTTP.</summary>
+    public static IResult Of(HttpContext context, Rejection rejection)
+    {
+        if (rejection.RetryAfter is { } after)
+        {
+            double seconds = Math.Ceiling(after.TotalSeconds);
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+        return rejection.Code switch
+        {
+            var code when code == ErrorCode.InvalidMessage => BadRequest(rejection.Field ?? "message", rejection.Text),
+            var code when code == ErrorCode.Forbidden => Forbidden(rejection.Text, rejection.Field),
+            var code when code == ErrorCode.RecipientOffline =>
+                Of(StatusCodes.Status404NotFound, "Not found", rejection.Text),
+            var code when code == ErrorCode.BackplaneUnavailable =>
+                Of(StatusCodes.Status503ServiceUnavailable, "Unavailable", rejection.Text),
+            _ => Fault(),
+        };
+    }
+
+    public static IResult Fault() =>
+        Of(StatusCodes.Status500InternalServerError, "Server fault", "the request was not carried out");
+
+    public static Task WriteAsync(HttpContext context, int status, string title, string detail, string? field = null) =>
+        Of(status, title, detail, field).ExecuteAsync(context);
+
     public static Task BadRequestAsync(HttpContext context, string field, string rule) =>
-        WriteAsync(context, StatusCodes.Status400BadRequest, "Bad request", field + ": " + rule, field);
+        BadRequest(field, rule).ExecuteAsync(context);
 
     public static Task UnavailableAsync(HttpContext context, string detail, int retryAfterSeconds)
     {
-        context.Response.Headers.RetryAfter = retryAfterSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        context.Response.Headers.RetryAfter = retryAfterSeconds.ToString(CultureInfo.InvariantCulture);
         return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "Unavailable", detail);
     }
 }

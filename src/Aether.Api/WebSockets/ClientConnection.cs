@@ -1,182 +1,149 @@
-using System.IO.Pipelines;
+using Aether.Api.Access;
 using Aether.Api.Hosting;
+using Aether.Application;
 using Aether.Application.Delivery;
 using Aether.Application.Messaging;
 using Aether.Application.Wire;
 using Aether.Domain;
-using MediatR;
 
 namespace Aether.Api.WebSockets;
 
-/// <summary>What every connection of the instance shares.</summary>
-internal sealed record ConnectionServices(
-    IMediator Mediator,
-    ServerMessages Messages,
-    ConnectionLimits Limits,
-    Instance Instance,
-    Clock Clock,
-    ILogger<ClientConnection> Logger);
-
-/// <summary>
-/// One client's connection. This file holds its life: opening, writing, the clock's checks and closing.
-/// <c>ClientConnection.Receive.cs</c> holds what it does with what the client sends.
-/// </summary>
-internal sealed partial class ClientConnection : Connection
+/// <summary>A V3 client's connection: each of its messages becomes one command, and what comes of it is answered.</summary>
+internal sealed class ClientConnection : SocketConnection
 {
-    private readonly ConnectionServices services;
-    private readonly ConnectionOutput output;
-    private readonly Action abort;
-    private readonly long number;
-    private CloseReason? reason;
-    private long closingSince;
-    private long flushingSince;
+    private TokenBucket bucket;
+    private long floodSince;
+    private long lastDrop;
+    private int inFlight;
+    private TaskCompletionSource? roomInFlight;
 
     /// <summary>Creates a connection that is not open yet: what is sent to it waits.</summary>
     /// <param name="services">What every connection shares.</param>
     /// <param name="sender">Who it is, and what it may do.</param>
     /// <param name="profile">What it wants to hear.</param>
-    /// <param name="credential">What it showed to get in; empty if nothing was asked.</param>
+    /// <param name="credential">What it showed to get in, as <see cref="Grant.Credential"/> has it.</param>
     /// <param name="loop">The loop that writes to it.</param>
     /// <param name="abort">Ends the transport at once.</param>
     public ClientConnection(
         ConnectionServices services, Sender sender, Profile profile, string credential, DeliveryLoop loop, Action abort)
-        : base(sender.ClientId, sender.GroupId, profile.Echo, profile.Full, loop)
+        : base(services, sender.ClientId, sender.GroupId, profile, loop, abort)
     {
-        this.services = services;
-        this.abort = abort;
         Sender = sender;
         Credential = credential;
-        number = services.Instance.NextConnection();
-        output = new ConnectionOutput(services.Limits.SendQueue, this);
-        lastRead = lastMessage = services.Clock.NowMs;
-        bucket = new TokenBucket(services.Limits.RateBurst, lastRead);
+        bucket = new TokenBucket(services.Limits.RateBurst, services.Clock.NowMs);
     }
-
-    /// <inheritdoc/>
-    public override string Id => services.Instance.NameOf(number);
 
     /// <summary>Who it is, and what it may do.</summary>
     public Sender Sender { get; }
 
-    /// <summary>The name of the API key it showed; empty if none was asked for.</summary>
-    public string Credential { get; }
+    /// <inheritdoc/>
+    public override bool IsGranted(ApiKeys keys) => keys.StillGrants(Credential, GroupId);
 
-    /// <summary>Its place in the registry, which alone uses it.</summary>
-    public int Slot { get; set; }
-
-    /// <summary>Why it was closed; <see langword="null"/> while it was not.</summary>
-    public CloseReason? Reason => Volatile.Read(ref reason);
-
-    /// <summary>Sends the first frame and what waited since the connection was created.</summary>
-    public void Open(PipeWriter pipe, Frame? first) => Loop.Run(() => output.Open(pipe, first));
-
-    /// <summary>
-    /// Closes the connection: the frames before this, then the close frame. Whoever is first decides the reason; anything
-    /// after that changes nothing.
-    /// </summary>
-    public override void Close(CloseReason why)
-    {
-        // Through the queue like any frame: a turn of the loop would overtake answers that are already under way.
-        if (TryDecide(why))
-            _ = Loop.SendAsync(this, Frame.OfClose(why)).AsTask();
-    }
-
-    /// <summary>Completes when everything written is on its way and the loop will not touch the pipe again.</summary>
-    public Task EndAsync()
-    {
-        var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        // Behind its last frames, which would otherwise find the output ended.
-        _ = Loop.RunAfterAsync(() => output.End(drained)).AsTask();
-        return drained.Task;
-    }
-
-    /// <summary>Looks at the clock, which the registry does for all connections.</summary>
-    /// <returns>Whether the peer has to be pinged.</returns>
-    public bool Check(long nowMs)
-    {
-        var limits = services.Limits;
-        if (Reason is not null)
-        {
-            if (nowMs - Volatile.Read(ref closingSince) >= ConnectionLimits.CloseTimeoutMs)
-                abort();
-            return false;
-        }
-        long flushing = output.Pending ? Volatile.Read(ref flushingSince) : 0;
-        if (flushing != 0 && nowMs - flushing >= limits.SendTimeoutMs)
-        {
-            if (TryDecide(CloseReason.TooSlow))
-                abort();
-            return false;
-        }
-        long messageSince = Volatile.Read(ref messageStarted);
-        if (messageSince != 0 && nowMs - messageSince >= limits.MessageTimeoutMs)
-            Close(CloseReason.MessageTooBig("message: must be complete in time"));
-        if (limits.IdleMs > 0 && nowMs - Volatile.Read(ref lastMessage) >= limits.IdleMs)
-            Close(CloseReason.Idle);
-        return NeedsPing(nowMs);
-    }
-
-    /// <summary>Writes a frame that the WebSocket made itself.</summary>
-    public ValueTask WriteRawAsync(ReadOnlyMemory<byte> bytes) => Loop.SendAsync(this, Frame.OfRaw(bytes.Span));
-
-    /// <summary>Goes on writing, in the loop, after a flush that was pending.</summary>
-    public void ResumeLater() => Loop.Run(() =>
-    {
-        output.Resume();
-        NoteFlushing();
-    });
+    private string Credential { get; }
 
     /// <inheritdoc/>
-    protected override void Write(Frame frame)
+    protected override ValueTask TakeAsync(byte[] text)
     {
-        if (frame.IsClose)
-            output.WriteLast(frame, dropWaiting: false);
-        else if (!output.Write(frame) && TryDecide(CloseReason.TooSlow))
-            output.WriteLast(Frame.OfClose(CloseReason.TooSlow), dropWaiting: true);
+        long now = Services.Clock.NowMs;
+        var limits = Services.Limits;
+        bool allowed = limits.RatePerSecond == 0 || bucket.TryTake(limits.RatePerSecond, limits.RateBurst, now);
+        if (!MessageReader.TryRead(text, ClientId, GroupId, out var message, out var error))
+            return RefuseAsync(error);
+        if (!allowed)
+            return DropAsync(message, now);
+        var carriedOut = Services.Mediator.Send(MessageCommands.From(Sender, message), CancellationToken.None);
+        if (carriedOut.IsCompletedSuccessfully)
+            return AnswerAsync(message, carriedOut.Result);
+        // Not awaited, or a sender could do no more than one message a round trip to the backplane; but observed, and
+        // bounded.
+        Interlocked.Increment(ref inFlight);
+        _ = ObserveAsync(message, carriedOut);
+        return Volatile.Read(ref inFlight) < ConnectionLimits.MaxInFlight ? default : WaitForRoomAsync();
     }
 
-    /// <inheritdoc/>
-    protected override void Flush()
+    private ValueTask RefuseAsync(MessageError error)
     {
-        output.Flush();
-        NoteFlushing();
+        if (Services.Limits.ReportInvalid)
+            return RejectAsync(new Rejection(ErrorCode.InvalidMessage, error.ToString(), error.Field), error.Id);
+        Close(CloseReason.InvalidMessage(error.ToString()));
+        return default;
     }
 
-    private bool TryDecide(CloseReason why)
+    private ValueTask DropAsync(Message message, long now)
     {
-        if (Interlocked.CompareExchange(ref reason, why, null) is not null)
-            return false;
-        Volatile.Write(ref closingSince, services.Clock.NowMs);
-        return true;
-    }
-
-    private void NoteFlushing()
-    {
-        if (!output.Pending)
-            Volatile.Write(ref flushingSince, 0);
-        else if (Volatile.Read(ref flushingSince) == 0)
-            Volatile.Write(ref flushingSince, services.Clock.NowMs);
-    }
-
-    private bool NeedsPing(long nowMs)
-    {
-        var limits = services.Limits;
-        long heard = Volatile.Read(ref lastRead);
-        if (limits.PingAfterMs == 0 || nowMs - heard < limits.PingAfterMs)
-            return false;
-        if (nowMs - heard < limits.PingAfterMs + limits.PongWithinMs)
+        var limits = Services.Limits;
+        if (floodSince == 0 || now - lastDrop > ConnectionLimits.FloodGapMs)
+            floodSince = now;
+        lastDrop = now;
+        if (now - floodSince >= ConnectionLimits.MaxFloodMs)
         {
-            bool pinged = pingedAt > heard;
-            pingedAt = nowMs;
-            return !pinged;
+            Close(CloseReason.Flooding);
+            return default;
         }
-        abort();
-        return false;
+        var after = TimeSpan.FromMilliseconds(bucket.MsToNext(limits.RatePerSecond));
+        return RejectAsync(
+            new Rejection(ErrorCode.RateLimited, "over the rate limit; the message was dropped", RetryAfter: after), message.Id);
     }
+
+    private async Task ObserveAsync(Message message, Task<Outcome> carriedOut)
+    {
+        Outcome outcome;
+        try
+        {
+            outcome = await carriedOut.ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            // A bug of ours or of a library; the sender has to know that its message went nowhere.
+            Services.Logger.CommandFailed(fault.GetType().Name);
+            outcome = Outcome.Rejected(Rejection.Internal);
+        }
+        await AnswerAsync(message, outcome).ConfigureAwait(false);
+        if (Interlocked.Decrement(ref inFlight) == ConnectionLimits.MaxInFlight / 2)
+            Interlocked.Exchange(ref roomInFlight, null)?.TrySetResult();
+    }
+
+    private async ValueTask WaitForRoomAsync()
+    {
+        var room = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // A full fence: the count below must be read after the source is seen, or both sides could miss the other.
+        Interlocked.Exchange(ref roomInFlight, room);
+        // Half of them may have come through before the source stood there; then nobody else completes it.
+        if (Volatile.Read(ref inFlight) <= ConnectionLimits.MaxInFlight / 2)
+            Interlocked.Exchange(ref roomInFlight, null)?.TrySetResult();
+        await room.Task.ConfigureAwait(false);
+    }
+
+    private ValueTask AnswerAsync(Message message, Outcome outcome)
+    {
+        if (outcome.Rejection is { } rejection)
+        {
+            if (rejection.Code == ErrorCode.InvalidMessage && !Services.Limits.ReportInvalid)
+            {
+                Close(CloseReason.InvalidMessage(rejection.Field + ": " + rejection.Text));
+                return default;
+            }
+            // That nobody is there is the answer to a question that only a message with an id asks.
+            return rejection.Code == ErrorCode.RecipientOffline && message.Id is null
+                ? default
+                : RejectAsync(rejection, message.Id);
+        }
+        if (outcome.Reply is null && message.Id is null)
+            return default;
+        return ReplyAsync(outcome, message.Id);
+    }
+
+    private async ValueTask ReplyAsync(Outcome outcome, string? id)
+    {
+        if (outcome.Reply is { } reply)
+            await Loop.SendAsync(this, Frame.Of(reply)).ConfigureAwait(false);
+        if (id is not null)
+        {
+            var ack = Services.Messages.Ack(ClientId, GroupId, id, outcome.Instances);
+            await Loop.SendAsync(this, Frame.Of(ack)).ConfigureAwait(false);
+        }
+    }
+
+    private ValueTask RejectAsync(Rejection rejection, string? id) =>
+        Loop.SendAsync(this, Frame.Of(Services.Messages.Error(ClientId, GroupId, rejection, id)));
 }
-
-/// <summary>What a connection asked to hear.</summary>
-/// <param name="Full">Whether it also gets the welcome frame, presence events and gaps.</param>
-/// <param name="Echo">Whether it gets the group and broadcast messages of its own client.</param>
-/// <param name="Role">What it is in its group.</param>
-internal readonly record struct Profile(bool Full, bool Echo, Role Role);

@@ -8,7 +8,7 @@ namespace Aether.Api.WebSockets;
 /// The way out of one connection: its pipe, and the frames that wait while the pipe is full. Only the connection's
 /// delivery loop calls it. It never waits, and it never touches the pipe while a flush of it is pending.
 /// </summary>
-internal sealed class ConnectionOutput(SendQueueOptions limits, ClientConnection owner)
+internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection owner)
 {
     // More than this is flushed on the way, so that a batch of long messages does not pile up in the pipe.
     private const int FlushEvery = 65_536;

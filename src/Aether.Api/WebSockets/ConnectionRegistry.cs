@@ -7,7 +7,7 @@ namespace Aether.Api.WebSockets;
 /// </summary>
 internal sealed class ConnectionRegistry(int maxConnections)
 {
-    private readonly List<ClientConnection> connections = [];
+    private readonly List<SocketConnection> connections = [];
     private readonly Lock gate = new();
     private TaskCompletionSource? empty;
     private bool draining;
@@ -29,7 +29,7 @@ internal sealed class ConnectionRegistry(int maxConnections)
     public bool HasRoom => !Draining && Count < maxConnections;
 
     /// <summary>Takes a connection in, unless the instance is full or stops.</summary>
-    public bool TryAdd(ClientConnection connection)
+    public bool TryAdd(SocketConnection connection)
     {
         lock (gate)
         {
@@ -42,7 +42,7 @@ internal sealed class ConnectionRegistry(int maxConnections)
     }
 
     /// <summary>Forgets a connection that ended.</summary>
-    public void Remove(ClientConnection connection)
+    public void Remove(SocketConnection connection)
     {
         lock (gate)
         {
@@ -58,7 +58,7 @@ internal sealed class ConnectionRegistry(int maxConnections)
     /// <summary>Looks at the clock for every connection, and pings those that have been silent.</summary>
     public void Check(long nowMs)
     {
-        List<ClientConnection>? silent = null;
+        List<SocketConnection>? silent = null;
         lock (gate)
         {
             foreach (var connection in connections)
@@ -73,7 +73,7 @@ internal sealed class ConnectionRegistry(int maxConnections)
     }
 
     /// <summary>The connections that are there now and fit.</summary>
-    public IReadOnlyList<ClientConnection> Where(Func<ClientConnection, bool> predicate)
+    public IReadOnlyList<SocketConnection> Where(Func<SocketConnection, bool> predicate)
     {
         lock (gate)
             return [.. connections.Where(predicate)];
@@ -81,7 +81,7 @@ internal sealed class ConnectionRegistry(int maxConnections)
 
     /// <summary>Takes no new connection from now on.</summary>
     /// <returns>Those that are there.</returns>
-    public IReadOnlyList<ClientConnection> BeginDrain()
+    public IReadOnlyList<SocketConnection> BeginDrain()
     {
         lock (gate)
         {

@@ -5,7 +5,7 @@ namespace Aether.Api.WebSockets;
 /// WebSocket writes itself (pongs, and the close after a protocol error) goes out through the connection's delivery
 /// loop like everything else, since only one may write.
 /// </summary>
-internal sealed class ConnectionStream(Stream inner, ClientConnection connection) : Stream
+internal sealed class ConnectionStream(Stream inner, SocketConnection connection) : Stream
 {
     public override bool CanRead => true;
 

@@ -5,8 +5,8 @@ using System.Text;
 namespace Aether.Api.WebSockets;
 
 /// <summary>
-/// The way out where the host brings a WebSocket of its own instead of a connection to upgrade, as the test server does.
-/// Our frames are taken apart again and given to it; it has its own way to ping.
+/// The way out where the host brings a WebSocket of its own instead of a connection to upgrade, as the test server
+/// does. Our frames are taken apart again and given to it; it has its own way to ping.
 /// </summary>
 internal sealed class HostSocketStream(WebSocket socket) : Stream
 {
@@ -26,7 +26,8 @@ internal sealed class HostSocketStream(WebSocket socket) : Stream
         set => throw new NotSupportedException();
     }
 
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer,
+        CancellationToken cancellationToken = default)
     {
         // A pipe cuts what it writes where it likes.
         partial.Write(buffer.Span);

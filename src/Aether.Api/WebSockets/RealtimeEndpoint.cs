@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.IO.Pipelines;
 using Aether.Api.Access;
-using Aether.Api.Hosting;
 using Aether.Api.Http;
 using Aether.Application.Delivery;
 using Aether.Application.Messaging;
@@ -106,7 +103,7 @@ internal sealed class RealtimeEndpoint(
             Full: context.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocols.Full),
             Echo: request.Query["echo"] != "off",
             role);
-        await ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Name).ConfigureAwait(false);
+        await ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Credential).ConfigureAwait(false);
     }
 
     private static Task RefuseWithoutBackplaneAsync(HttpContext context) =>
@@ -149,42 +146,20 @@ internal sealed class RealtimeEndpoint(
         }
     }
 
-    private async Task ServeAsync(HttpContext context, ClientConnection connection, Profile profile)
-    {
-        var capture = context.Features.Get<UpgradeCapture>()!;
-        capture.Connection = connection;
-        using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
-        {
-            SubProtocol = profile.Full ? Subprotocols.Full : null,
-            // The registry's clock pings; the library's own way is a timer for each connection.
-            KeepAliveInterval = TimeSpan.Zero,
-        }).ConfigureAwait(false);
-        // Nobody looks at them again, and the connection may live for days.
-        context.Request.Headers.Clear();
-        // Or each message of days would become a child of this handshake's trace.
-        Activity.Current = null;
-        // A host may bring its own WebSocket, and then there was nothing to upgrade.
-        var output = capture.Output ?? PipeWriter.Create(new HostSocketStream(socket));
-        connection.Open(output, profile.Full ? Welcome(connection) : null);
-        if (services.Limits.ReplaceDuplicates)
-        {
-            await services.Mediator.Send(
+    private Task ServeAsync(HttpContext context, ClientConnection connection, Profile profile) =>
+        SocketUpgrade.ServeAsync(
+            context,
+            connection,
+            profile.Full ? Subprotocols.Full : null,
+            profile.Full ? Welcome(connection) : null,
+            () => ReplaceOthersAsync(connection),
+            services.Logger);
+
+    private Task ReplaceOthersAsync(ClientConnection connection) =>
+        services.Limits.ReplaceDuplicates
+            ? services.Mediator.Send(
                 new Disconnect(connection.GroupId, connection.ClientId, connection.Id), CancellationToken.None)
-                .ConfigureAwait(false);
-        }
-        try
-        {
-            await connection.ReceiveAsync(socket, capture.Transport).ConfigureAwait(false);
-            // What is under way needs the socket, which is disposed of at the end of this.
-            if (capture.Output is null)
-                await connection.EndAsync().ConfigureAwait(false);
-        }
-        catch (Exception fault)
-        {
-            services.Logger.ConnectionFailed(fault.GetType().Name);
-            connection.Close(CloseReason.ServerFault);
-        }
-    }
+            : Task.CompletedTask;
 
     private Frame Welcome(ClientConnection connection) => Frame.Of(services.Messages.Welcome(
         connection.ClientId,

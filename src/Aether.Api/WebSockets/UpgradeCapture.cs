@@ -14,7 +14,7 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
     private readonly IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
 
     /// <summary>The connection that the request is about to become.</summary>
-    public ClientConnection? Connection { get; set; }
+    public SocketConnection? Connection { get; set; }
 
     /// <summary>The stream that the server gave, once it has.</summary>
     public Stream? Transport { get; private set; }

@@ -61,9 +61,9 @@ public abstract class Connection
 
     /// <summary>Whether a frame of one of its channels is for this connection.</summary>
     internal bool Wants(Frame frame) =>
-        (Echo || frame.OnlyGroup != default || frame.FromId != ClientId)
+        (frame.FromId != ClientId || (!frame.OnlyOthers && (Echo || !frame.OnlyGroup.IsEmpty)))
         && (Full || !frame.OnlyFull)
-        && (frame.OnlyGroup == default || frame.OnlyGroup == GroupId);
+        && (frame.OnlyGroup.IsEmpty || frame.OnlyGroup == GroupId);
 }
 
 /// <summary>A connection's places in the receivers of its three channels.</summary>

@@ -15,7 +15,11 @@ public sealed class Frame
     private const byte Close = 0x88;
     private const byte Ping = 0x89;
 
-    private Frame(byte[] bytes) => Bytes = bytes;
+    private Frame(byte[] bytes)
+    {
+        Bytes = bytes;
+        IsClose = bytes[0] == Close;
+    }
 
     /// <summary>A ping without content.</summary>
     public static Frame KeepAlive { get; } = new([Ping, 0]);
@@ -32,6 +36,12 @@ public sealed class Frame
     /// <summary>Whether it is for connections of the full profile only.</summary>
     public bool OnlyFull { get; private init; }
 
+    /// <summary>
+    /// Whether it is for others than the client it is from: that a client came is news to everybody but itself, and whether it
+    /// would hear it hung on what its instance did first.
+    /// </summary>
+    public bool OnlyOthers { get; private init; }
+
     /// <summary>Whether it is a close frame: the last one that a connection sends.</summary>
     public bool IsClose { get; private init; }
 
@@ -44,6 +54,7 @@ public sealed class Frame
             FromId = message.FromId,
             OnlyGroup = message.Target == Target.Direct ? message.GroupId : default,
             OnlyFull = message.Type == MessageType.Presence,
+            OnlyOthers = message is { Type: MessageType.Presence, Cmd: "join" },
         };
     }
 

@@ -13,6 +13,14 @@ public sealed class RealtimeMetrics : IDisposable
     /// <summary>The name to give to <c>AddMeter</c>.</summary>
     public const string MeterName = "Aether.Realtime";
 
+    // From a publish in memory to a backplane that hangs. Without advice collectors take boundaries made for
+    // milliseconds.
+    private static readonly InstrumentAdvice<double> Durations = new()
+    {
+        HistogramBucketBoundaries =
+            [0.000_01, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+    };
+
     private readonly Counter<long> published;
     private readonly Histogram<double> publishDuration;
     private readonly Counter<long> subscriptions;
@@ -26,13 +34,19 @@ public sealed class RealtimeMetrics : IDisposable
         published = Meter.CreateCounter<long>(
             "aether.messages.published", "{message}", "Messages given to the backplane, by target and outcome.");
         publishDuration = Meter.CreateHistogram<double>(
-            "aether.publish.duration", "s", "From giving a message to the backplane to its answer, by target.");
+            "aether.publish.duration",
+            "s",
+            "From giving a message to the backplane to its answer, by target.",
+            advice: Durations);
         subscriptions = Meter.CreateCounter<long>(
             "aether.subscription.changes", "{change}", "Channels subscribed to and left, by operation and outcome.");
         transitions = Meter.CreateCounter<long>(
             "aether.presence.transitions", "{transition}", "Clients that came to or went from a group.");
         presenceDuration = Meter.CreateHistogram<double>(
-            "aether.presence.duration", "s", "Calls to the presence store, by operation and outcome.");
+            "aether.presence.duration",
+            "s",
+            "Calls to the presence store, by operation and outcome.",
+            advice: Durations);
     }
 
     internal Meter Meter { get; }

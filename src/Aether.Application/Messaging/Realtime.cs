@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aether.Application.Presence;
 using Aether.Application.Wire;
 using Aether.Domain;
 using MediatR;
@@ -23,6 +24,22 @@ internal sealed class Realtime(IMediator mediator, TimeProvider time) : IRealtim
 
     public Task<Outcome> Broadcast(RealtimeMessage message, CancellationToken cancellationToken = default) =>
         Send(Build(message, Target.Broadcast), cancellationToken);
+
+    public Task<Answer<RosterPage>> Roster(
+        string groupId, RosterQuery? query = null, CancellationToken cancellationToken = default) =>
+        mediator.Send(new ReadRoster(Id(groupId, nameof(groupId)), query ?? new RosterQuery()), cancellationToken);
+
+    public Task<Answer<Member>> Client(
+        string groupId, string clientId, CancellationToken cancellationToken = default) =>
+        mediator.Send(
+            new ReadClient(Id(groupId, nameof(groupId)), Id(clientId, nameof(clientId))), cancellationToken);
+
+    public Task<Answer<int>> Count(string groupId, Role? role = null, CancellationToken cancellationToken = default) =>
+        mediator.Send(new CountClients(Id(groupId, nameof(groupId)), role), cancellationToken);
+
+    public Task<Outcome> Disconnect(string groupId, string clientId, CancellationToken cancellationToken = default) =>
+        mediator.Send(
+            new Disconnect(Id(groupId, nameof(groupId)), Id(clientId, nameof(clientId))), cancellationToken);
 
     private Task<Outcome> Send(Message message, CancellationToken cancellationToken) =>
         mediator.Send(MessageCommands.From(Sender.Host, message), cancellationToken);

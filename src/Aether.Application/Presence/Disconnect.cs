@@ -1,3 +1,4 @@
+using Aether.Application.Messaging;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -10,7 +11,8 @@ namespace Aether.Application.Presence;
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The client.</param>
 /// <param name="SupersededBy">
-/// The connection that takes the place of all others of this client; <see langword="null"/>: the API removes the client.
+/// The connection that takes the place of all others of this client; <see langword="null"/>: the API removes the
+/// client.
 /// </param>
 public sealed record Disconnect(VisionId GroupId, VisionId ClientId, string? SupersededBy = null) : IRequest<Outcome>;
 
@@ -28,18 +30,25 @@ public sealed class DisconnectValidator : AbstractValidator<Disconnect>
 }
 
 /// <summary>
-/// Says so on the client's own channel: exactly the instances that have a connection of the client hear it, and all of them
-/// in one order. The hub of each does the closing.
+/// Says so on the client's own channel: exactly the instances that have a connection of the client hear it, and all
+/// of them in one order. The hub of each does the closing.
 /// </summary>
-public sealed class DisconnectHandler(IMessageBus bus, ServerMessages messages) : IRequestHandler<Disconnect, Outcome>
+public sealed class DisconnectHandler(IMessageBus bus, IPresenceStore presence, ServerMessages messages)
+    : IRequestHandler<Disconnect, Outcome>
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Disconnect request, CancellationToken cancellationToken)
     {
+        // The channel is the client's in all its groups: that an instance hears it does not say that anybody has to
+        // go. It is told all the same, for the case that presence is behind.
+        bool absent = request.SupersededBy is null
+            && await presence.GetMembersAsync(request.GroupId, cancellationToken).ConfigureAwait(false) is { } members
+            && members.All(member => member.ClientId != request.ClientId);
         var message = messages.Disconnect(request.ClientId, request.GroupId, request.SupersededBy);
-        var told = await bus.PublishAsync(ChannelName.Client(request.ClientId), message, cancellationToken).ConfigureAwait(false);
-        return told is { Accepted: true, Instances: 0 }
-            ? Outcome.Rejected(Rejection.RecipientOffline)
-            : told.Accepted ? Outcome.Published(told.Instances) : Outcome.Rejected(Rejection.BackplaneUnavailable);
+        var told = await bus.PublishAsync(ChannelName.Client(request.ClientId), message, cancellationToken)
+            .ConfigureAwait(false);
+        return told.Accepted && (absent || told.Instances == 0)
+            ? Outcome.Rejected(Rejection.NotPresent)
+            : told.ToOutcome();
     }
 }

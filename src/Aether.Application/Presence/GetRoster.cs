@@ -30,7 +30,7 @@ public sealed class GetRosterValidator : SendCommandValidator<GetRoster>
             .OverridePropertyName("cmd")
             .WithMessage("must be roster for msg_type presence and target echo");
         RuleFor(command => command.Message.Payload)
-            .Must(payload => RosterQuery.TryRead(payload, out _))
+            .Must(payload => RosterPayload.TryRead(payload, out _))
             .WithErrorCode(ErrorCode.InvalidMessage.Name)
             .OverridePropertyName("payload")
             .WithMessage("may hold role, offset >= 0 and limit 1 to 500");
@@ -47,21 +47,17 @@ public sealed class GetRosterHandler(IPresenceStore presence, ServerMessages mes
         var members = await presence.GetMembersAsync(question.GroupId, cancellationToken).ConfigureAwait(false);
         if (members is null)
             return Outcome.Rejected(Rejection.BackplaneUnavailable);
-        RosterQuery.TryRead(question.Payload, out var query);
-        var page = new RosterSpecification(query.Role, query.Offset, query.Limit);
-        return Outcome.Answered(messages.Roster(question, [.. page.Evaluate(members)], page.Count(members)));
+        RosterPayload.TryRead(question.Payload, out var query);
+        return Outcome.Answered(messages.Roster(question, new RosterSpecification(query).PageOf(members)));
     }
 }
 
-/// <summary>Which page of the roster is asked for.</summary>
-/// <param name="Role">Only members of this role; <see langword="null"/>: of any.</param>
-/// <param name="Offset">How many to leave out.</param>
-/// <param name="Limit">How many at most.</param>
-internal readonly record struct RosterQuery(Role? Role, int Offset, int Limit)
+/// <summary>Reads which page of the roster a message asks for.</summary>
+internal static class RosterPayload
 {
     public static bool TryRead(ReadOnlyMemory<byte> payload, out RosterQuery query)
     {
-        query = new RosterQuery(null, 0, RosterSpecification.MaxLimit);
+        query = new RosterQuery();
         using var document = JsonDocument.Parse(payload);
         Role? role = null;
         if (document.RootElement.TryGetProperty("role", out var name) && name.ValueKind != JsonValueKind.Null)
@@ -71,9 +67,9 @@ internal readonly record struct RosterQuery(Role? Role, int Offset, int Limit)
             role = only;
         }
         if (!TryReadInt(document.RootElement, "offset", 0, int.MaxValue, 0, out int offset)
-            || !TryReadInt(document.RootElement, "limit", 1, RosterSpecification.MaxLimit, RosterSpecification.MaxLimit, out int limit))
+            || !TryReadInt(document.RootElement, "limit", 1, RosterQuery.MaxLimit, RosterQuery.MaxLimit, out int limit))
             return false;
-        query = new RosterQuery(role, offset, limit);
+        query = new RosterQuery { Role = role, Offset = offset, Limit = limit };
         return true;
     }
 

@@ -2,20 +2,30 @@ using Aether.Domain;
 
 namespace Aether.Application.Presence;
 
-/// <summary>A page of a group's members, by client id.</summary>
+/// <summary>A page of a group's members: which ones, in which order, and what part of them.</summary>
 public sealed class RosterSpecification : Specification<Member>
 {
-    /// <summary>The most members on one page.</summary>
-    public const int MaxLimit = 500;
-
     /// <summary>Asks for a page.</summary>
-    /// <param name="role">Only members of this role; <see langword="null"/>: of any.</param>
-    /// <param name="offset">How many to leave out.</param>
-    /// <param name="limit">How many at most.</param>
-    public RosterSpecification(Role? role, int offset, int limit)
+    public RosterSpecification(RosterQuery query)
     {
-        if (role is { } only)
+        ArgumentNullException.ThrowIfNull(query);
+        if (query.Role is { } only)
             Query.Where(member => member.Role == only);
-        Query.OrderBy(member => member.ClientId).Skip(offset).Take(limit);
+        foreach (var filter in query.State)
+            Query.Where(filter.Matches);
+        var sorted = query.Sort.By switch
+        {
+            RosterOrder.JoinedAt => Sorted(member => member.JoinedAt, query.Sort.Descending),
+            RosterOrder.LastSeen => Sorted(member => member.LastSeen, query.Sort.Descending),
+            _ => Sorted(member => member.ClientId, query.Sort.Descending),
+        };
+        // Members that came at the same time would change places from one page to the next.
+        sorted.ThenBy(member => member.ClientId).Skip(query.Offset).Take(query.Limit);
     }
+
+    /// <summary>Reads a group's members and keeps the page that is asked for.</summary>
+    internal RosterPage PageOf(IReadOnlyList<Member> members) => new([.. Evaluate(members)], Count(members));
+
+    private Builder Sorted<TKey>(Func<Member, TKey> key, bool descending) =>
+        descending ? Query.OrderByDescending(key) : Query.OrderBy(key);
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Aether.Application.Delivery;
+using Aether.Application.Presence;
 using Aether.Domain;
 
 namespace Aether.Application.Wire;
@@ -49,6 +50,13 @@ public sealed class ServerMessages(TimeProvider time)
                 w.WriteString("superseded_by"u8, supersededBy);
         }));
 
+    /// <summary>Whether this is what instances tell each other, and nobody else may tell them.</summary>
+    public static bool IsForInstances(Message message)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        return message.Cmd == DisconnectOrder.Cmd;
+    }
+
     /// <summary>The first frame of the full profile.</summary>
     public Message Welcome(VisionId client, VisionId group, in Welcome welcome)
     {
@@ -90,7 +98,7 @@ public sealed class ServerMessages(TimeProvider time)
         Cmd = cmd,
         Payload = Json(w =>
         {
-            WriteMember(w, member);
+            RosterWriter.WriteStanding(w, member);
             if (reason is not null)
                 w.WriteString("reason"u8, reason);
         }),
@@ -114,7 +122,7 @@ public sealed class ServerMessages(TimeProvider time)
     };
 
     /// <summary>A page of a group's members, as the answer to the message that asked for it.</summary>
-    public Message Roster(Message question, IReadOnlyList<Member> members, int total) => new()
+    public Message Roster(Message question, RosterPage page) => new()
     {
         Type = MessageType.Presence,
         Target = Target.Echo,
@@ -122,21 +130,7 @@ public sealed class ServerMessages(TimeProvider time)
         ToId = question.FromId,
         GroupId = question.GroupId,
         Cmd = "roster",
-        Payload = Json(w =>
-        {
-            w.WriteStartArray("members"u8);
-            foreach (var member in members)
-            {
-                w.WriteStartObject();
-                w.WriteString("client_id"u8, member.ClientId.Value);
-                WriteMember(w, member);
-                w.WriteString("joined_at"u8, member.JoinedAt);
-                w.WriteString("last_seen"u8, member.LastSeen);
-                w.WriteEndObject();
-            }
-            w.WriteEndArray();
-            w.WriteNumber("total"u8, total);
-        }),
+        Payload = Json(w => RosterWriter.WritePage(w, page)),
         SentAt = Now,
         ReplyTo = question.Id,
     };
@@ -151,26 +145,10 @@ public sealed class ServerMessages(TimeProvider time)
         {
             w.WriteStartObject();
             w.WriteString("client_id"u8, member.ClientId.Value);
-            WriteRole(w, member.Role);
+            RosterWriter.WriteRole(w, member.Role);
             w.WriteEndObject();
         }
         w.WriteEndArray();
-    }
-
-    private static void WriteRole(Utf8JsonWriter w, Role role)
-    {
-        if (role == Role.None)
-            w.WriteNull("role"u8);
-        else
-            w.WriteString("role"u8, RoleNames.Of(role));
-    }
-
-    private static void WriteMember(Utf8JsonWriter w, Member member)
-    {
-        WriteRole(w, member.Role);
-        w.WritePropertyName("state"u8);
-        w.WriteRawValue(member.State.Span, skipInputValidation: true);
-        w.WriteNumber("connections"u8, member.Connections);
     }
 
     private static ReadOnlyMemory<byte> Json(Action<Utf8JsonWriter> write)

@@ -2,7 +2,9 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>One server as it is without any option, for the tests of a class. Each test takes a group of its own.</summary>
+/// <summary>
+/// One server as it is without any option, for the tests of a class. Each test takes a group of its own.
+/// </summary>
 public sealed class DefaultServer : IAsyncLifetime
 {
     private ServerProcess? process;

@@ -71,5 +71,6 @@ public static class Json
 
     /// <summary>Whether it is an error frame with this code.</summary>
     public static bool IsError(this JsonElement message, string code) =>
-        message.Text("cmd") == "error" && message.Text("from_id") == "aether" && message.Payload("code").GetString() == code;
+        message.Text("cmd") == "error" && message.Text("from_id") == "aether"
+            && message.Payload("code").GetString() == code;
 }

@@ -92,7 +92,9 @@ public sealed class RawClient : IAsyncDisposable
             bytes = bytes[await socket.SendAsync(bytes, deadline.Token)..];
     }
 
-    /// <summary>Sends bytes to a server that may have closed the connection by now, which the caller finds out by reading.</summary>
+    /// <summary>
+    /// Sends bytes to a server that may have closed the connection by now, which the caller finds out by reading.
+    /// </summary>
     public async Task SendBytesUnlessClosedAsync(ReadOnlyMemory<byte> bytes)
     {
         try
@@ -150,8 +152,11 @@ public sealed class RawClient : IAsyncDisposable
             if (frame.Opcode != RawFrame.Close)
                 continue;
             closed = new Closed(
-                frame.CloseCode, frame.Content.Length > 2 ? Encoding.UTF8.GetString(frame.Content, 2, frame.Content.Length - 2) : "");
+                frame.CloseCode, frame.Content.Length > 2 ? Encoding.UTF8.GetString(frame.Content, 2,
+                    frame.Content.Length - 2) : "");
             await SendBytesUnlessClosedAsync(Frame(RawFrame.Close, frame.Content[..Math.Min(2, frame.Content.Length)]));
+            // A server that lost track of our frames cannot see that answer; that nothing more comes it can.
+            EndSending();
         }
         return closed;
     }
@@ -203,6 +208,18 @@ public sealed class RawClient : IAsyncDisposable
         return default;
     }
 
+    private void EndSending()
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The server was faster.
+        }
+    }
+
     private async Task UpgradeAsync(ServerProcess server, string target, string[] headers)
     {
         var request = new StringBuilder($"GET {target} HTTP/1.1\r\nHost: {server.Address.Authority}\r\n");
@@ -229,7 +246,8 @@ public sealed class RawClient : IAsyncDisposable
         if (Status == 101)
             return;
         if (Header("Content-Length") is { } contentLength)
-            await FillAsync(int.Parse(contentLength, System.Globalization.CultureInfo.InvariantCulture), deadline.Token);
+            await FillAsync(int.Parse(contentLength, System.Globalization.CultureInfo.InvariantCulture),
+                deadline.Token);
         else if (Header("Transfer-Encoding") is not null)
             await FillToEndOfChunksAsync(deadline.Token);
         Body = Encoding.UTF8.GetString(buffer, start, end - start);
@@ -237,7 +255,8 @@ public sealed class RawClient : IAsyncDisposable
 
     private async Task FillToEndOfChunksAsync(CancellationToken cancellationToken)
     {
-        while (buffer.AsSpan(start, end - start).IndexOf("0\r\n\r\n"u8) < 0 && await FillAsync(end - start + 1, cancellationToken))
+        while (buffer.AsSpan(start, end - start).IndexOf("0\r\n\r\n"u8) < 0
+            && await FillAsync(end - start + 1, cancellationToken))
         {
         }
     }

@@ -8,8 +8,8 @@ using System.Text.RegularExpressions;
 namespace Aether.Tests.E2E;
 
 /// <summary>
-/// The real server as a process of its own, on a free port of this machine. It can be stopped, frozen and killed like one,
-/// and ends with the test that started it.
+/// The real server as a process of its own, on a free port of this machine. It can be stopped, frozen and killed like
+/// one, and ends with the test that started it.
 /// </summary>
 public sealed partial class ServerProcess : IAsyncDisposable
 {
@@ -141,6 +141,10 @@ public sealed partial class ServerProcess : IAsyncDisposable
     public Uri Endpoint(string group, string client, string query = "") => new(
         $"ws://{Address.Authority}/v3/ws/group/{group}/client/{client}{(query.Length == 0 ? "" : "?" + query)}");
 
+    /// <summary>Where a V1 or V2 client of a group connects.</summary>
+    public Uri LegacyEndpoint(string group, string client) =>
+        new($"ws://{Address.Authority}/ws/group/{group}/client/{client}");
+
     /// <summary>Asks it to stop.</summary>
     public void Terminate() => Signal(Sigterm);
 
@@ -177,7 +181,8 @@ public sealed partial class ServerProcess : IAsyncDisposable
 
     // A setting of whoever runs the tests must not become one of the server.
     private static bool IsSetting(string variable) =>
-        new[] { "Aether__", "ASPNETCORE_", "DOTNET_URLS", "DOTNET_ENVIRONMENT", "ConnectionStrings__", "Logging__", "Kestrel__" }
+        new[] { "Aether__", "ASPNETCORE_", "DOTNET_URLS", "DOTNET_ENVIRONMENT", "ConnectionStrings__", "Logging__",
+            "Kestrel__" }
             .Any(prefix => variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 
     [GeneratedRegex(@"listens on http://127\.0\.0\.1:(?<port>\d+)")]

@@ -11,7 +11,9 @@ namespace Aether.Tests.E2E;
 /// <param name="Reason">The reason.</param>
 public sealed record Closed(int Code, string Reason);
 
-/// <summary>A client as programs write one. It always reads, so that what is sent to it never waits for the test.</summary>
+/// <summary>
+/// A client as programs write one. It always reads, so that what is sent to it never waits for the test.
+/// </summary>
 public sealed class TestClient : IAsyncDisposable
 {
     /// <summary>The code of a connection that ended without a close frame.</summary>
@@ -62,6 +64,16 @@ public sealed class TestClient : IAsyncDisposable
         string id,
         string query = "",
         string[]? protocols = null,
+        Action<ClientWebSocketOptions>? configure = null) =>
+        await ConnectAsync(server.Endpoint(group, id, query), group, id, protocols, configure);
+
+    /// <summary>Connects to any endpoint, of the old kinds too.</summary>
+    /// <exception cref="WebSocketException">The server did not take the connection.</exception>
+    public static async Task<TestClient> ConnectAsync(
+        Uri endpoint,
+        string group,
+        string id,
+        string[]? protocols = null,
         Action<ClientWebSocketOptions>? configure = null)
     {
         var socket = new ClientWebSocket();
@@ -72,7 +84,7 @@ public sealed class TestClient : IAsyncDisposable
         {
             using var deadline = new CancellationTokenSource(Eventually.Soon);
             await socket.ConnectAsync(
-                server.Endpoint(group, id, query),
+                endpoint,
                 socket.Options.HttpVersion == HttpVersion.Version11 ? null : Invoker,
                 deadline.Token);
         }
@@ -173,7 +185,8 @@ public sealed class TestClient : IAsyncDisposable
                 var part = await socket.ReceiveAsync(buffer.AsMemory(), disposed.Token);
                 if (part.MessageType == WebSocketMessageType.Close)
                 {
-                    end = new Closed((int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty), socket.CloseStatusDescription ?? "");
+                    end = new Closed((int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty),
+                        socket.CloseStatusDescription ?? "");
                     await AnswerCloseAsync();
                     break;
                 }

@@ -1,36 +1,26 @@
 using System.Buffers;
 using System.Net.WebSockets;
-using Aether.Api.Hosting;
-using Aether.Application;
-using Aether.Application.Delivery;
-using Aether.Application.Messaging;
-using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Api.WebSockets;
 
-/// <summary>What a connection does with what its client sends: frames become messages, messages commands.</summary>
-internal sealed partial class ClientConnection
+/// <summary>How a connection takes in what its client sends: whole messages, within their limits.</summary>
+internal abstract partial class SocketConnection
 {
     private const int FirstBuffer = 4_096;
 
     private InboundFrames inbound;
-    private TokenBucket bucket;
     private long lastRead;
     private long lastMessage;
     private long messageStarted;
     private long pingedAt;
-    private long floodSince;
-    private long lastDrop;
-    private int inFlight;
-    private TaskCompletionSource? roomInFlight;
 
     /// <summary>Takes note of bytes on their way into the WebSocket.</summary>
     public void OnBytesRead(ReadOnlySpan<byte> bytes)
     {
         int completed = inbound.Completed;
         inbound.Advance(bytes);
-        long now = services.Clock.NowMs;
+        long now = Services.Clock.NowMs;
         Volatile.Write(ref lastRead, now);
         if (!inbound.MessageOpen)
             Volatile.Write(ref messageStarted, 0);
@@ -60,9 +50,16 @@ internal sealed partial class ClientConnection
                         break;
                     continue;
                 }
-                byte[]? json = wake.EndOfMessage ? [] : await ReadMessageAsync(socket).ConfigureAwait(false);
-                if (json is not null)
-                    await TakeAsync(json).ConfigureAwait(false);
+                byte[]? text = wake.EndOfMessage ? [] : await ReadMessageAsync(socket).ConfigureAwait(false);
+                if (text is not null)
+                {
+                    Volatile.Write(ref lastMessage, Services.Clock.NowMs);
+                    await TakeAsync(text).ConfigureAwait(false);
+                }
+                else if (socket.State != WebSocketState.Open)
+                {
+                    break;
+                }
             }
             Close(CloseReason.Answer((int)(socket.CloseStatus ?? WebSocketCloseStatus.NormalClosure)));
         }
@@ -82,6 +79,10 @@ internal sealed partial class ClientConnection
             TryDecide(CloseReason.GoingAway);
         }
     }
+
+    /// <summary>Does what a message says; the next one is not read before this has ended.</summary>
+    /// <param name="text">The message in UTF-8, for good: nobody writes to the array again.</param>
+    protected abstract ValueTask TakeAsync(byte[] text);
 
     /// <summary>Reads the rest of a message into an array of its own.</summary>
     /// <returns><see langword="null"/> when it is over a limit; the connection is then closing.</returns>
@@ -120,8 +121,8 @@ internal sealed partial class ClientConnection
 
     private bool IsWithinLimits(int received = 0)
     {
-        if (Math.Max(inbound.MessageBytes, (ulong)received) > (ulong)services.Limits.MaxMessageBytes)
-            Close(CloseReason.MessageTooBig($"message: must be at most {services.Limits.MaxMessageBytes} bytes"));
+        if (Math.Max(inbound.MessageBytes, (ulong)received) > (ulong)Services.Limits.MaxMessageBytes)
+            Close(CloseReason.MessageTooBig($"message: must be at most {Services.Limits.MaxMessageBytes} bytes"));
         else if (inbound.Fragments > ConnectionLimits.MaxFragments)
             Close(CloseReason.MessageTooBig($"message: must be at most {ConnectionLimits.MaxFragments} fragments"));
         return Reason is null;
@@ -167,110 +168,4 @@ internal sealed partial class ClientConnection
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
-
-    private ValueTask TakeAsync(byte[] json)
-    {
-        long now = services.Clock.NowMs;
-        Volatile.Write(ref lastMessage, now);
-        var limits = services.Limits;
-        bool allowed = limits.RatePerSecond == 0 || bucket.TryTake(limits.RatePerSecond, limits.RateBurst, now);
-        if (!MessageReader.TryRead(json, ClientId, GroupId, out var message, out var error))
-            return RefuseAsync(error);
-        if (!allowed)
-            return DropAsync(message, now);
-        var carriedOut = services.Mediator.Send(MessageCommands.From(Sender, message), CancellationToken.None);
-        if (carriedOut.IsCompletedSuccessfully)
-            return AnswerAsync(message, carriedOut.Result);
-        // Not awaited, or a sender could do no more than one message a round trip to the backplane; but observed, and
-        // bounded.
-        Interlocked.Increment(ref inFlight);
-        _ = ObserveAsync(message, carriedOut);
-        return Volatile.Read(ref inFlight) < ConnectionLimits.MaxInFlight ? default : WaitForRoomAsync();
-    }
-
-    private ValueTask RefuseAsync(MessageError error)
-    {
-        if (services.Limits.ReportInvalid)
-            return RejectAsync(new Rejection(ErrorCode.InvalidMessage, error.ToString(), error.Field), error.Id);
-        Close(CloseReason.InvalidMessage(error.ToString()));
-        return default;
-    }
-
-    private ValueTask DropAsync(Message message, long now)
-    {
-        var limits = services.Limits;
-        if (floodSince == 0 || now - lastDrop > ConnectionLimits.FloodGapMs)
-            floodSince = now;
-        lastDrop = now;
-        if (now - floodSince >= ConnectionLimits.MaxFloodMs)
-        {
-            Close(CloseReason.Flooding);
-            return default;
-        }
-        var after = TimeSpan.FromMilliseconds(bucket.MsToNext(limits.RatePerSecond));
-        return RejectAsync(
-            new Rejection(ErrorCode.RateLimited, "over the rate limit; the message was dropped", RetryAfter: after), message.Id);
-    }
-
-    private async Task ObserveAsync(Message message, Task<Outcome> carriedOut)
-    {
-        Outcome outcome;
-        try
-        {
-            outcome = await carriedOut.ConfigureAwait(false);
-        }
-        catch (Exception fault)
-        {
-            // A bug of ours or of a library; the sender has to know that its message went nowhere.
-            services.Logger.CommandFailed(fault.GetType().Name);
-            outcome = Outcome.Rejected(Rejection.Internal);
-        }
-        await AnswerAsync(message, outcome).ConfigureAwait(false);
-        if (Interlocked.Decrement(ref inFlight) == ConnectionLimits.MaxInFlight / 2)
-            Interlocked.Exchange(ref roomInFlight, null)?.TrySetResult();
-    }
-
-    private async ValueTask WaitForRoomAsync()
-    {
-        var room = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        // A full fence: the count below must be read after the source is seen, or both sides could miss the other.
-        Interlocked.Exchange(ref roomInFlight, room);
-        // Half of them may have come through before the source stood there; then nobody else completes it.
-        if (Volatile.Read(ref inFlight) <= ConnectionLimits.MaxInFlight / 2)
-            Interlocked.Exchange(ref roomInFlight, null)?.TrySetResult();
-        await room.Task.ConfigureAwait(false);
-    }
-
-    private ValueTask AnswerAsync(Message message, Outcome outcome)
-    {
-        if (outcome.Rejection is { } rejection)
-        {
-            if (rejection.Code == ErrorCode.InvalidMessage && !services.Limits.ReportInvalid)
-            {
-                Close(CloseReason.InvalidMessage(rejection.Field + ": " + rejection.Text));
-                return default;
-            }
-            // That nobody is there is the answer to a question that only a message with an id asks.
-            return rejection.Code == ErrorCode.RecipientOffline && message.Id is null
-                ? default
-                : RejectAsync(rejection, message.Id);
-        }
-        if (outcome.Reply is null && message.Id is null)
-            return default;
-        return ReplyAsync(outcome, message.Id);
-    }
-
-    private async ValueTask ReplyAsync(Outcome outcome, string? id)
-    {
-        if (outcome.Reply is { } reply)
-            await Loop.SendAsync(this, Frame.Of(reply)).ConfigureAwait(false);
-        if (id is not null)
-        {
-            var ack = services.Messages.Ack(ClientId, GroupId, id, outcome.Instances);
-            await Loop.SendAsync(this, Frame.Of(ack)).ConfigureAwait(false);
-        }
-    }
-
-    private ValueTask RejectAsync(Rejection rejection, string? id) =>
-        Loop.SendAsync(this, Frame.Of(services.Messages.Error(ClientId, GroupId, rejection, id)));
 }

@@ -1,0 +1,33 @@
+using Aether.Application.Ports;
+using Aether.Domain;
+using FluentValidation;
+using MediatR;
+
+namespace Aether.Application.Presence;
+
+/// <summary>The host asks how many clients are present in a group.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="Role">Only those of this role; <see langword="null"/>: of any.</param>
+public sealed record CountClients(VisionId GroupId, Role? Role = null) : IRequest<Answer<int>>;
+
+/// <summary>The group must be known.</summary>
+public sealed class CountClientsValidator : AbstractValidator<CountClients>
+{
+    /// <summary>Adds the rule.</summary>
+    public CountClientsValidator() =>
+        RuleFor(query => query.GroupId).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
+}
+
+/// <summary>Counts the members of the group that fit.</summary>
+public sealed class CountClientsHandler(IPresenceStore presence) : IRequestHandler<CountClients, Answer<int>>
+{
+    /// <inheritdoc/>
+    public async Task<Answer<int>> Handle(CountClients request, CancellationToken cancellationToken)
+    {
+        var members = await presence.GetMembersAsync(request.GroupId, cancellationToken).ConfigureAwait(false);
+        return members is null
+            ? Rejection.PresenceUnavailable
+            : new RosterSpecification(new RosterQuery { Role = request.Role }).Count(members);
+    }
+}

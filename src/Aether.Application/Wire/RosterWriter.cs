@@ -1,0 +1,53 @@
+using System.Text.Json;
+using Aether.Application.Presence;
+using Aether.Domain;
+
+namespace Aether.Application.Wire;
+
+/// <summary>Writes members as JSON: one shape for events, for the roster frame and for the HTTP API.</summary>
+public static class RosterWriter
+{
+    /// <summary>Writes <c>members</c> and <c>total</c> into the object that is open.</summary>
+    public static void WritePage(Utf8JsonWriter writer, RosterPage page)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(page);
+        writer.WriteStartArray("members"u8);
+        foreach (var member in page.Members)
+        {
+            writer.WriteStartObject();
+            WriteMember(writer, member);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+        writer.WriteNumber("total"u8, page.Total);
+    }
+
+    /// <summary>Writes all fields of a member into the object that is open.</summary>
+    public static void WriteMember(Utf8JsonWriter writer, Member member)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(member);
+        writer.WriteString("client_id"u8, member.ClientId.Value);
+        WriteStanding(writer, member);
+        writer.WriteString("joined_at"u8, member.JoinedAt);
+        writer.WriteString("last_seen"u8, member.LastSeen);
+    }
+
+    /// <summary>Writes what an event tells of a member: its role, its state, and how many connections it has.</summary>
+    internal static void WriteStanding(Utf8JsonWriter writer, Member member)
+    {
+        WriteRole(writer, member.Role);
+        writer.WritePropertyName("state"u8);
+        writer.WriteRawValue(member.State.Span, skipInputValidation: true);
+        writer.WriteNumber("connections"u8, member.Connections);
+    }
+
+    internal static void WriteRole(Utf8JsonWriter writer, Role role)
+    {
+        if (role == Role.None)
+            writer.WriteNull("role"u8);
+        else
+            writer.WriteString("role"u8, RoleNames.Of(role));
+    }
+}

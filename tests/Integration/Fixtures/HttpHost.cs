@@ -1,0 +1,148 @@
+using System.Net;
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace Aether.Tests.Integration.Fixtures;
+
+/// <summary>The server as it runs alone, in memory, on Kestrel: WebSockets need a real connection.</summary>
+internal sealed class HttpHost : WebApplicationFactory<Program>
+{
+    public const string Admin = "admin-key-0123456789";
+    public const string AdminOfG1 = "admin-of-g1-0123456789";
+    public const string Crossing = "crossing-key-0123456789";
+    public const string CrossingG1 = "crossing-g1-0123456789";
+    public const string Broadcasting = "broadcasting-0123456789";
+    public const string Plain = "plain-key-0123456789";
+
+    private readonly (string Name, string Value)[] settings;
+    private readonly Action<HttpContextFields>? asSeen;
+    private readonly Action<IServiceCollection>? replace;
+
+    private HttpHost(
+        (string, string)[] settings, Action<HttpContextFields>? asSeen, Action<IServiceCollection>? replace)
+    {
+        (this.settings, this.asSeen, this.replace) = (settings, asSeen, replace);
+        UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        StartServer();
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <summary>One that asks for no credential.</summary>
+    public static HttpHost Open(
+        Action<HttpContextFields>? asSeen = null,
+        Action<IServiceCollection>? replace = null,
+        params (string, string)[] settings) => new(settings, asSeen, replace);
+
+    /// <summary>One with a key for each permission.</summary>
+    public static HttpHost WithKeys(Action<HttpContextFields>? asSeen = null) => new(
+        [
+            .. Key(0, Admin, "admin"),
+            .. Key(1, AdminOfG1, "admin"), ("ApiKeys:1:Groups:0", "g1"),
+            .. Key(2, Crossing, "cross_group"),
+            .. Key(3, CrossingG1, "cross_group"), ("ApiKeys:3:Groups:0", "g1"),
+            .. Key(4, Broadcasting, "broadcast"),
+            .. Key(5, Plain),
+        ],
+        asSeen,
+        replace: null);
+
+    /// <summary>A client that shows this key.</summary>
+    public HttpClient CreateClient(string? key)
+    {
+        var client = CreateClient();
+        if (key is not null)
+            client.DefaultRequestHeaders.Add("X-Aether-API-Key", key);
+        return client;
+    }
+
+    /// <summary>Connects a WebSocket.</summary>
+    public async Task<ClientWebSocket> ConnectAsync(string group, string client, string query = "")
+    {
+        var socket = new ClientWebSocket();
+        var address = new UriBuilder(CreateClient().BaseAddress!)
+        {
+            Scheme = "ws",
+            Path = $"/v3/ws/group/{group}/client/{client}",
+            Query = query,
+        };
+        await socket.ConnectAsync(address.Uri, Cancellation);
+        return socket;
+    }
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        foreach (var (name, value) in settings)
+            builder.UseSetting("Aether:Realtime:" + name, value);
+        builder.ConfigureTestServices(services =>
+        {
+            if (asSeen is not null)
+                services.AddSingleton<IStartupFilter>(new SeenAs(asSeen));
+            replace?.Invoke(services);
+        });
+    }
+
+    private static (string, string)[] Key(int index, string key, params string[] permissions) =>
+    [
+        ($"ApiKeys:{index}:Name", key[..^11]),
+        ($"ApiKeys:{index}:Key", key),
+        .. permissions.Select((permission, i) => ($"ApiKeys:{index}:Permissions:{i}", permission)),
+    ];
+
+    /// <summary>Shows the server another caller than the test is.</summary>
+    private sealed class SeenAs(Action<HttpContextFields> change) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+        {
+            app.Use((context, rest) =>
+            {
+                change(new HttpContextFields(context));
+                return rest(context);
+            });
+            next(app);
+        };
+    }
+}
+
+/// <summary>What a server can see of its caller.</summary>
+internal sealed class HttpContextFields(Microsoft.AspNetCore.Http.HttpContext context)
+{
+    public IPAddress? Address
+    {
+        set => context.Connection.RemoteIpAddress = value;
+    }
+}
+
+/// <summary>What tests say and hear over a WebSocket.</summary>
+internal static class WebSocketFrames
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static Task SendAsync(this ClientWebSocket socket, string json) =>
+        socket.SendAsync(Encoding.UTF8.GetBytes(json), WebSocketMessageType.Text, true, Cancellation);
+
+    public static async Task<JsonNode> ReceiveAsync(this ClientWebSocket socket)
+    {
+        byte[] buffer = new byte[16_384];
+        var received = await socket.ReceiveAsync(buffer, Cancellation);
+        Assert.Equal((WebSocketMessageType.Text, true), (received.MessageType, received.EndOfMessage));
+        return JsonNode.Parse(buffer.AsSpan(0, received.Count))!;
+    }
+
+    /// <summary>The code that the server closes with, whatever comes before it.</summary>
+    public static async Task<int?> ReceiveCloseAsync(this ClientWebSocket socket)
+    {
+        byte[] buffer = new byte[16_384];
+        while ((await socket.ReceiveAsync(buffer, Cancellation)).MessageType != WebSocketMessageType.Close)
+        {
+        }
+        return (int?)socket.CloseStatus;
+    }
+}

@@ -1,0 +1,196 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Aether.Tests.Integration.Fixtures;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace Aether.Tests.Integration;
+
+/// <summary>What the server tells programs of itself: OpenAPI, AsyncAPI and the reference page.</summary>
+public sealed partial class HttpDocumentsTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task OpenApi_DescribesEveryRequest_WithAnswersAndCredential()
+    {
+        using var host = HttpHost.WithKeys();
+
+        var document = await GetAsync(host.CreateClient(), "/openapi/v1.json");
+
+        Assert.Equal("3.1.1", (string?)document["openapi"]);
+        var operations =
+            from path in document["paths"]!.AsObject()
+            from operation in path.Value!.AsObject()
+            select (Name: operation.Key + " " + path.Key, Operation: operation.Value!);
+        Assert.Equal(
+            [
+                "delete /v3/groups/{group_id}/clients/{client_id}",
+                "get /v3/groups/{group_id}/clients",
+                "get /v3/groups/{group_id}/clients/{client_id}",
+                "post /v3/messages",
+            ],
+            operations.Select(operation => operation.Name).Order());
+        Assert.All(operations, operation =>
+        {
+            Assert.NotEqual("", (string?)operation.Operation["summary"] ?? "");
+            Assert.NotEqual("", (string?)operation.Operation["operationId"] ?? "");
+            var responses = operation.Operation["responses"]!.AsObject();
+            Assert.Contains("401", responses.Select(response => response.Key));
+            Assert.Contains("403", responses.Select(response => response.Key));
+            Assert.All(
+                responses, response => Assert.NotNull(response.Value!["content"]!.AsObject().Single().Value!["schema"]));
+        });
+        var scheme = document["components"]!["securitySchemes"]!["ApiKey"]!;
+        Assert.Equal("apiKey header X-Aether-API-Key", $"{scheme["type"]} {scheme["in"]} {scheme["name"]}");
+        Assert.NotNull(document["security"]![0]!["ApiKey"]);
+        var parameters = document["paths"]!["/v3/groups/{group_id}/clients"]!["get"]!["parameters"]!.AsArray();
+        Assert.Equal(
+            ["group_id", "role", "sort", "offset", "limit"],
+            parameters.Select(parameter => (string?)parameter!["name"]));
+    }
+
+    [Fact]
+    public async Task OpenApi_ShowsExamples_ThatTheServerTakesAndGives()
+    {
+        using var host = HttpHost.Open();
+        var client = host.CreateClient();
+        using var member = await host.ConnectAsync("press-7", "worker-1", "role=worker");
+        var paths = (await GetAsync(client, "/openapi/v1.json"))["paths"]!;
+        var send = paths["/v3/messages"]!["post"]!;
+        var one = paths["/v3/groups/{group_id}/clients/{client_id}"]!;
+
+        string example = send["requestBody"]!["content"]!["application/json"]!["example"]!.ToJsonString();
+        using var content = new StringContent(example, Encoding.UTF8, "application/json");
+        var sent = await client.PostAsync("/v3/messages", content, Cancellation);
+
+        Assert.Equal(HttpStatusCode.Accepted, sent.StatusCode);
+        AssertSameShape(ExampleOf(send, "202"), await sent.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
+        Assert.Equal("start", (string?)(await member.ReceiveAsync())["cmd"]);
+        AssertSameShape(
+            ExampleOf(paths["/v3/groups/{group_id}/clients"]!["get"]!, "200"),
+            await GetAsync(client, "/v3/groups/press-7/clients"));
+        AssertSameShape(ExampleOf(one["get"]!, "200"), await GetAsync(client, "/v3/groups/press-7/clients/worker-1"));
+        var removed = await client.DeleteAsync("/v3/groups/press-7/clients/worker-1", Cancellation);
+        AssertSameShape(
+            ExampleOf(one["delete"]!, "202"), await removed.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
+    }
+
+    [Fact]
+    public async Task OpenApi_HasTheShapes_ThatItsExamplesHave()
+    {
+        using var host = HttpHost.Open();
+        var document = await GetAsync(host.CreateClient(), "/openapi/v1.json");
+        var schemas = document["components"]!["schemas"]!;
+
+        var operation = document["paths"]!["/v3/groups/{group_id}/clients"]!["get"]!;
+        var page = ExampleOf(operation, "200");
+        AssertSchema(schemas["Roster"]!, page);
+        AssertSchema(schemas["Client"]!, page["members"]![0]!);
+        // The rules of a message are those of the one schema that there is.
+        var message = await GetAsync(host.CreateClient(), "/message.schema.json");
+        Assert.Equal(Names(message["properties"]!), Names(schemas["Message"]!["properties"]!));
+        Assert.Equal(message["required"]!.ToJsonString(), schemas["Message"]!["required"]!.ToJsonString());
+        Assert.DoesNotContain("$defs", schemas["Message"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal(2, schemas["Message"]!["allOf"]!.AsArray().Count);
+
+        static void AssertSchema(JsonNode schema, JsonNode example)
+        {
+            Assert.Equal(Names(schema["properties"]!), Names(example));
+            Assert.Equal(Names(example), schema["required"]!.AsArray().Select(name => (string?)name).Order());
+        }
+    }
+
+    [Fact]
+    public async Task AsyncApi_RefersOnlyToWhatIsServed_BesideIt()
+    {
+        using var host = HttpHost.Open();
+        var client = host.CreateClient();
+
+        string document = await client.GetStringAsync("/asyncapi.json", Cancellation);
+
+        Assert.Contains("\"asyncapi\": \"3.0.0\"", document, StringComparison.Ordinal);
+        string[] references = [.. Reference().Matches(document).Select(match => match.Groups[1].Value).Distinct()];
+        Assert.Contains("message.schema.json", references);
+        foreach (string reference in references.Where(reference => !reference.StartsWith('#')))
+            Assert.NotNull(await GetAsync(client, "/" + reference));
+    }
+
+    [Fact]
+    public async Task ReferencePage_AsksNobodyElse_ForAnything()
+    {
+        using var host = HttpHost.Open();
+        var client = host.CreateClient();
+
+        var response = await client.GetAsync("/scalar/", Cancellation);
+        string html = await response.Content.ReadAsStringAsync(Cancellation);
+
+        string policy = response.Headers.GetValues("Content-Security-Policy").Single();
+        Assert.StartsWith("default-src 'self' ", policy, StringComparison.Ordinal);
+        Assert.DoesNotContain("//", html.Replace("<!--", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        foreach (Match source in Source().Matches(html))
+        {
+            var script = await client.GetAsync("/scalar/" + source.Groups[1].Value, Cancellation);
+            Assert.Equal(HttpStatusCode.OK, script.StatusCode);
+        }
+        Assert.Contains("openapi/aether.json", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Host_KeepsItsOwnDocumentAndMetrics_GivenThatItHasThem()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.WebHost.UseTestServer();
+        builder.Services.AddOpenApi();
+        builder.Services.AddAetherRealtime(builder.Configuration);
+        await using var app = builder.Build();
+        app.MapAetherRealtime();
+        app.MapOpenApi();
+        app.MapGet("/jobs", () => "");
+        app.MapGet("/metrics", () => "the host's");
+        await app.StartAsync(Cancellation);
+        var client = app.GetTestClient();
+
+        Assert.Equal(["/jobs", "/metrics"], Names((await GetAsync(client, "/openapi/v1.json"))["paths"]!));
+        Assert.All(
+            Names((await GetAsync(client, "/openapi/aether.json"))["paths"]!),
+            path => Assert.StartsWith("/v3/", path, StringComparison.Ordinal));
+        Assert.Equal("the host's", await client.GetStringAsync("/metrics", Cancellation));
+    }
+
+    private static async Task<JsonNode> GetAsync(HttpClient client, string path) =>
+        (await client.GetFromJsonAsync<JsonNode>(path, Cancellation))!;
+
+    private static IEnumerable<string> Names(JsonNode node) => node.AsObject().Select(field => field.Key).Order();
+
+    private static JsonNode ExampleOf(JsonNode operation, string status) =>
+        operation["responses"]![status]!["content"]!["application/json"]!["example"]!;
+
+    private static void AssertSameShape(JsonNode expected, JsonNode? actual)
+    {
+        Assert.Equal(expected.GetValueKind(), actual?.GetValueKind());
+        if (expected is JsonArray array)
+        {
+            Assert.All(actual!.AsArray(), item => AssertSameShape(array[0]!, item));
+            return;
+        }
+        if (expected is not JsonObject shape)
+            return;
+        // What a client says of itself has any shape.
+        foreach (var (name, value) in shape.Where(field => field.Key != "state"))
+            AssertSameShape(value!, actual![name]);
+        Assert.Equal(Names(expected), Names(actual!));
+    }
+
+    [GeneratedRegex("\"\\$ref\": \"([^\"]+)\"")]
+    private static partial Regex Reference();
+
+    [GeneratedRegex("src=\"([^\"]+)\"")]
+    private static partial Regex Source();
+}
