@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -34,9 +35,9 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
 
     /// <summary>
     /// The connection for subscriptions failed (<see langword="true"/>) or came back. A hint to look, never the truth:
-    /// the client tells this late, in the wrong order, or not at all.
+    /// the client tells this late, in the wrong order, or not at all. With a server: an attempt to reach it failed.
     /// </summary>
-    public event Action<bool>? Disturbed;
+    public event Action<EndPoint?, bool>? Disturbed;
 
     /// <summary>Whether commands can be sent now. It may still be true for seconds after Redis has hung.</summary>
     public bool IsConnected => connected is { } c && c.Commands.IsConnected;
@@ -210,15 +211,16 @@ internal sealed class RedisConnection : IDisposable, IAsyncDisposable
         connection.ConnectionFailed += (_, e) =>
         {
             logger.ConnectionFailed(name, e.FailureType);
-            // An attempt that failed lost nothing. A cluster with one dead node makes one every second.
-            if (disturbs && e.FailureType != ConnectionFailureType.UnableToConnect)
-                Disturbed?.Invoke(true);
+            // A failed attempt may be all that is told of a lost connection, or no loss at all: a cluster with one dead
+            // node makes one every second. Whoever knows which servers are in use can tell.
+            if (disturbs)
+                Disturbed?.Invoke(e.FailureType == ConnectionFailureType.UnableToConnect ? e.EndPoint : null, true);
         };
         connection.ConnectionRestored += (_, _) =>
         {
             logger.ConnectionRestored(name);
             if (disturbs)
-                Disturbed?.Invoke(false);
+                Disturbed?.Invoke(null, false);
         };
     }
 

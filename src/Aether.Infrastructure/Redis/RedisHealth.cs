@@ -38,7 +38,7 @@ internal sealed class RedisHealth(
     private readonly string instance = Guid.NewGuid().ToString("N");
     private TaskCompletionSource wake = NewSignal();
     private string? problemTold;
-    private Dictionary<EndPoint, long> connections = [];
+    private volatile Dictionary<EndPoint, long> connections = [];
     private RedisChannel probe;
     private bool probeSubscribed;
     private int unexplained;
@@ -287,8 +287,11 @@ internal sealed class RedisHealth(
         Volatile.Read(ref hearing)?.TrySetResult();
     }
 
-    private void OnDisturbed(bool failed)
+    private void OnDisturbed(EndPoint? attempted, bool failed)
     {
+        var inUse = connections;
+        if (attempted is not null && inUse.Count > 0 && !inUse.ContainsKey(attempted))
+            return;
         Volatile.Write(ref disturbed, 1);
         // Coming back loses nothing by itself, and is often told late; if the connection is another one than before,
         // the look that follows finds it.
