@@ -369,15 +369,7 @@ public sealed class LegacyTests(TwoInstances instances, DefaultServer memory)
     }
 
     private static Task<TestClient> ConnectAsync(ServerProcess server, string group, string id) =>
-        ConnectAsync(server.LegacyEndpoint(group, id), group, id);
-
-    private static async Task<TestClient> ConnectAsync(Uri endpoint, string group, string id)
-    {
-        var client = await TestClient.ConnectAsync(endpoint, group, id);
-        // An instance of the old kind opens first and listens then.
-        await LegacyUntilNowAsync(client, id);
-        return client;
-    }
+        TestClient.ConnectAsync(server.LegacyEndpoint(group, id), group, id);
 
     /// <summary>What came to a client, up to a message to itself that is sent now.</summary>
     private static async Task<List<string>> LegacyUntilNowAsync(TestClient client, string id)
@@ -390,7 +382,7 @@ public sealed class LegacyTests(TwoInstances instances, DefaultServer memory)
             string text = await client.ReceiveTextAsync();
             if (text.Contains(mark, StringComparison.Ordinal))
                 return texts;
-            // Another client of this id, in another group, has marked its time as well.
+            // Another connection of this client has marked its time as well.
             if (!text.Contains("\"mark\"", StringComparison.Ordinal))
                 texts.Add(text);
         }
@@ -411,10 +403,10 @@ public sealed class LegacyTests(TwoInstances instances, DefaultServer memory)
         Func<string, string, Uri> here, Func<string, string, Uri> there, string group, string other)
     {
         string a = "a" + group, b = "b" + group, c = "c" + group;
-        await using var sender = await ConnectAsync(here(group, a), group, a);
-        await using var near = await ConnectAsync(here(group, c), group, c);
-        await using var far = await ConnectAsync(there(group, b), group, b);
-        await using var farther = await ConnectAsync(there(other, c), other, c);
+        await using var sender = await TestClient.ConnectAsync(here(group, a), group, a);
+        await using var near = await TestClient.ConnectAsync(here(group, c), group, c);
+        await using var far = await TestClient.ConnectAsync(there(group, b), group, b);
+        await using var farther = await TestClient.ConnectAsync(there(other, c), other, c);
         const string toGroup = """{"target":"group","msg":"to the group"}""";
         string toOther = $$"""{"target":"group","group_id":"{{other}}"}""";
         string direct = $$"""{"target":"direct","to_id":"{{b}}","msg":"to one"}""";

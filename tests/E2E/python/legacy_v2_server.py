@@ -25,10 +25,11 @@ class WS_Manager_V2:
         self.connections: Dict[WebSocket, Tuple[str, str]] = {}
         self.subscription = self.redis.pubsub()
 
-    async def start(self) -> asyncio.Task:
+    async def start(self) -> None:
         await self.subscription.subscribe(CHANNEL)
+        # The answer of Redis: what is published from here on is heard.
         await self.subscription.get_message(timeout=5)
-        return asyncio.create_task(self.listen())
+        self.listening = asyncio.create_task(self.listen())
 
     async def publish(self, group_id: str, client_id: str, text: str) -> None:
         envelope = {"target": "group", "group_id": group_id, "to_id": None, "from_id": client_id, "data": text}
@@ -57,18 +58,13 @@ class WS_Manager_V2:
                 await websocket.send_text(data["data"])
 
 
-@contextlib.asynccontextmanager
-async def lifespan(application: FastAPI):
-    listening = await manager.start()
-    yield
-    listening.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await listening
-    await manager.subscription.close()
-
-
 manager = WS_Manager_V2(os.environ["REDIS_URL"])
-app = FastAPI(lifespan=lifespan)
+app = FastAPI()
+
+
+@app.on_event("startup")
+async def start() -> None:
+    await manager.start()
 
 
 @app.websocket("/ws/group/{group_id}/client/{client_id}")
