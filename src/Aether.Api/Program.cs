@@ -1,5 +1,6 @@
 // The settings lie beside the program, from whatever folder it is started.
-var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+var builder = WebApplication.CreateBuilder(
+    new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.Services.AddAetherRealtime(builder.Configuration);
 
 var app = builder.Build();

@@ -13,7 +13,9 @@ public sealed record Rejection(ErrorCode Code, string Text, string? Field = null
 {
     /// <summary>The backplane cannot be reached.</summary>
     public static Rejection BackplaneUnavailable { get; } = new(
-        ErrorCode.BackplaneUnavailable, "the backplane cannot be reached; nothing was sent", RetryAfter: TimeSpan.FromSeconds(1));
+        ErrorCode.BackplaneUnavailable,
+        "the backplane cannot be reached; nothing was sent",
+        RetryAfter: TimeSpan.FromSeconds(1));
 
     /// <summary>Nobody has a connection of the receiver.</summary>
     public static Rejection RecipientOffline { get; } = new(

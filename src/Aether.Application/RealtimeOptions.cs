@@ -92,7 +92,9 @@ public sealed class RateLimitOptions
     public int Burst { get; set; } = 2_000;
 }
 
-/// <summary>The bounds of a connection's outgoing queue; over either one the connection is closed as too slow.</summary>
+/// <summary>
+/// The bounds of a connection's outgoing queue; over either one the connection is closed as too slow.
+/// </summary>
 public sealed class SendQueueOptions
 {
     /// <summary>Messages that wait.</summary>
@@ -192,7 +194,8 @@ public readonly record struct Duration(TimeSpan Value)
 
 internal sealed class DurationConverter : TypeConverter
 {
-    public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) => sourceType == typeof(string);
+    public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) =>
+        sourceType == typeof(string);
 
     public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value)
     {

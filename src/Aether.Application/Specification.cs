@@ -27,7 +27,8 @@ public abstract class Specification<T>
     /// <summary>How much of the source fits, whatever part of it is asked for.</summary>
     public int Count(IEnumerable<T> source) => Filter(source).Count();
 
-    private IEnumerable<T> Filter(IEnumerable<T> source) => source.Where(item => criteria.TrueForAll(fits => fits(item)));
+    private IEnumerable<T> Filter(IEnumerable<T> source) =>
+        source.Where(item => criteria.TrueForAll(fits => fits(item)));
 
     /// <summary>Says what is asked for, one step after the other.</summary>
     protected readonly struct Builder(Specification<T> specification)

@@ -246,7 +246,8 @@ public sealed class HttpApiTests
             ["client_id", "role", "state", "connections", "joined_at", "last_seen"], member.Select(field => field.Key));
         Assert.Equal(
             ("b", "worker", "{\"battery\":0.50}", 1),
-            (Text(member, "client_id"), Text(member, "role"), member["state"]!.ToJsonString(), (int)member["connections"]!));
+            (Text(member, "client_id"), Text(member, "role"), member["state"]!.ToJsonString(),
+                (int)member["connections"]!));
         Assert.EndsWith("Z", (string?)member["joined_at"], StringComparison.Ordinal);
 
         async Task<string> ReadAsync(string query)

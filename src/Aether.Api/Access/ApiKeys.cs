@@ -12,8 +12,8 @@ namespace Aether.Api.Access;
 internal sealed record Grant(string Credential, Domain.Access Access);
 
 /// <summary>
-/// Finds the API key that a request shows. Keys are kept and compared as hashes, every one of them each time, so that the
-/// time it takes says nothing about them.
+/// Finds the API key that a request shows. Keys are kept and compared as hashes, every one of them each time, so that
+/// the time it takes says nothing about them.
 /// </summary>
 internal sealed class ApiKeys : IDisposable
 {
@@ -39,7 +39,9 @@ internal sealed class ApiKeys : IDisposable
     /// <summary>Whether a credential is asked for.</summary>
     public bool Required => table.Keys.Length > 0;
 
-    /// <summary>What a request may do; <see langword="null"/>: nothing, its credential is missing, wrong or given twice.</summary>
+    /// <summary>
+    /// What a request may do; <see langword="null"/>: nothing, its credential is missing, wrong or given twice.
+    /// </summary>
     public Grant? Find(HttpRequest request)
     {
         var keys = table;

@@ -23,9 +23,15 @@ public static class AetherRealtimeEndpoints
         var realtime = endpoints.ServiceProvider.GetRequiredService<RealtimeEndpoint>();
 
         // CONNECT is how HTTP/2 upgrades.
-        endpoints.MapMethods(RealtimeEndpoint.Route, [HttpMethods.Get, HttpMethods.Connect], SocketUpgrade.Pipeline(endpoints, realtime.HandleAsync))
+        endpoints.MapMethods(
+            RealtimeEndpoint.Route,
+            [HttpMethods.Get, HttpMethods.Connect],
+            SocketUpgrade.Pipeline(endpoints, realtime.HandleAsync))
             .WithDisplayName("Aether Realtime");
-        endpoints.MapMethods("/v3/ws/{**path}", [HttpMethods.Get, HttpMethods.Connect], RealtimeEndpoint.RefusePathAsync)
+        endpoints.MapMethods(
+            "/v3/ws/{**path}",
+            [HttpMethods.Get, HttpMethods.Connect],
+            RealtimeEndpoint.RefusePathAsync)
             .WithDisplayName("Aether Realtime, any other path");
 
         if (endpoints.ServiceProvider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Legacy.Enabled)
@@ -37,7 +43,8 @@ public static class AetherRealtimeEndpoints
                 SocketUpgrade.Pipeline(endpoints, legacy.HandleAsync)).WithDisplayName("Aether Realtime, legacy");
         }
 
-        endpoints.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
+        endpoints.MapHealthChecks(
+            "/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
         endpoints.MapHealthChecks("/health/ready", new HealthCheckOptions
         {
             Predicate = check => check.Tags.Contains(AetherRealtimeServices.ReadyTag),

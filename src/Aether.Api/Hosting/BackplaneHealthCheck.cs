@@ -5,9 +5,11 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Aether.Api.Hosting;
 
 /// <summary>Ready means: messages arrive, presence is whole, and new connections are taken.</summary>
-internal sealed class BackplaneHealthCheck(IMessageBus bus, IPresenceStore presence, ConnectionRegistry registry) : IHealthCheck
+internal sealed class BackplaneHealthCheck(IMessageBus bus, IPresenceStore presence, ConnectionRegistry registry)
+    : IHealthCheck
 {
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+    public Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(
             registry.Draining ? HealthCheckResult.Unhealthy("draining")
             : !bus.IsReady ? HealthCheckResult.Unhealthy("the backplane cannot be reached, or is not verified yet")

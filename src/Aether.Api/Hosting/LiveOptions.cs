@@ -5,9 +5,9 @@ using Microsoft.Extensions.Primitives;
 namespace Aether.Api.Hosting;
 
 /// <summary>
-/// The options as the configuration has them now: keys and origins follow it without a restart. A configuration that becomes
-/// wrong while the instance runs is refused as a whole and the one before stays; the framework's monitor would throw in
-/// whoever noticed the change.
+/// The options as the configuration has them now: keys and origins follow it without a restart. A configuration that
+/// becomes wrong while the instance runs is refused as a whole and the one before stays; the framework's monitor would
+/// throw in whoever noticed the change.
 /// </summary>
 internal sealed class LiveOptions : IDisposable
 {

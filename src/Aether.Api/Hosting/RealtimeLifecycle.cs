@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace Aether.Api.Hosting;
 
 /// <summary>
-/// What happens at start and at the end. At start one line says what runs. At the end the connections are told to come back
-/// elsewhere, before the server stops to listen: it sends no close frame by itself, and would cut them off.
+/// What happens at start and at the end. At start one line says what runs. At the end the connections are told to come
+/// back elsewhere, before the server stops to listen: it sends no close frame by itself, and would cut them off.
 /// </summary>
 internal sealed class RealtimeLifecycle(
     ConnectionRegistry registry,
@@ -49,7 +49,8 @@ internal sealed class RealtimeLifecycle(
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         var connections = registry.BeginDrain();
-        double telling = Math.Min(options.Value.Drain.Value.TotalSeconds * TellingPart, connections.Count / MinPerSecond);
+        double telling = Math.Min(
+            options.Value.Drain.Value.TotalSeconds * TellingPart, connections.Count / MinPerSecond);
         if (connections.Count > 0)
             logger.Draining(connections.Count, telling);
         using var deadline = new CancellationTokenSource(options.Value.Drain.Value, time);

@@ -22,7 +22,8 @@ internal static partial class RealtimeLog
     [LoggerMessage(5, LogLevel.Error, "A connection failed with {Fault}.")]
     public static partial void ConnectionFailed(this ILogger logger, string fault);
 
-    [LoggerMessage(6, LogLevel.Warning, "The changed configuration is refused, and the one before stays in force: {Failures}")]
+    [LoggerMessage(6, LogLevel.Warning,
+        "The changed configuration is refused, and the one before stays in force: {Failures}")]
     public static partial void ReloadRefused(this ILogger logger, string failures);
 
     [LoggerMessage(7, LogLevel.Error, "A request of the HTTP API failed with {Fault}.")]

@@ -25,13 +25,21 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
         void CheckRange(long value, long from, long to, string option) =>
             Check(value >= from && value <= to, option, $"must be {from} to {to}");
         void CheckTime(Duration value, double from, double to, string option) =>
-            Check(value.Value.TotalSeconds >= from && value.Value.TotalSeconds <= to, option, $"must be {from} to {to} seconds");
+            Check(
+                value.Value.TotalSeconds >= from && value.Value.TotalSeconds <= to,
+                option,
+                $"must be {from} to {to} seconds");
 
         CheckKeys(options, Check);
         foreach (string permission in options.AnonymousPermissions ?? [])
             Check(PermissionNames.IsKnown(permission), "AnonymousPermissions", PermissionNames.Rule);
         for (int i = 0; i < options.AllowedOrigins.Count; i++)
-            Check(IsOrigin(options.AllowedOrigins[i]), $"AllowedOrigins:{i}", "must be scheme://host[:port], nothing after it");
+        {
+            Check(
+                IsOrigin(options.AllowedOrigins[i]),
+                $"AllowedOrigins:{i}",
+                "must be scheme://host[:port], nothing after it");
+        }
         CheckRange(options.MaxMessageBytes, 256, 16 * 1024 * 1024, "MaxMessageBytes");
         CheckTime(options.MessageTimeout, 1, 3600, "MessageTimeout");
         CheckRange(options.RateLimit.PerSecond, 0, 1_000_000, "RateLimit:PerSecond");
@@ -48,7 +56,8 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
         CheckTime(options.Drain, 0, 3600, "Drain");
         CheckTime(options.Presence.Lease, 1, 3600, "Presence:Lease");
         Check(
-            options.Redis.Prefix.Length <= 64 && options.Redis.Prefix.All(c => c is > ' ' and <= '~' && !"*?[]{}\\".Contains(c, StringComparison.Ordinal)),
+            options.Redis.Prefix.Length <= 64 && options.Redis.Prefix.All(c => c is > ' ' and <= '~'
+                && !"*?[]{}\\".Contains(c, StringComparison.Ordinal)),
             "Redis:Prefix",
             "must be at most 64 printable ASCII characters, without * ? [ ] { } and \\");
         CheckRange(options.Delivery.Loops, 0, 256, "Delivery:Loops");
@@ -63,10 +72,15 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
             string option = $"ApiKeys:{i}";
             check(key.Name.Length is >= 1 and <= 64, option + ":Name", "must be 1 to 64 characters");
             check(
-                options.ApiKeys.Count(other => other.Name == key.Name) == 1, option + ":Name", "must differ from the other keys'");
+                options.ApiKeys.Count(other => other.Name == key.Name) == 1,
+                option + ":Name",
+                "must differ from the other keys'");
             check(key.Key.Length >= MinKeyLength, option + ":Key", $"must be at least {MinKeyLength} characters");
             check(key.Permissions.All(PermissionNames.IsKnown), option + ":Permissions", PermissionNames.Rule);
-            check(key.Groups.All(group => group == "*" || VisionId.TryParse(group, out _)), option + ":Groups", "must be Vision IDs or *");
+            check(
+                key.Groups.All(group => group == "*" || VisionId.TryParse(group, out _)),
+                option + ":Groups",
+                "must be Vision IDs or *");
         }
     }
 

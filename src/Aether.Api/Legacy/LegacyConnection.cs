@@ -27,7 +27,8 @@ internal sealed class LegacyConnection : SocketConnection
     protected override async ValueTask TakeAsync(byte[] text)
     {
         var limits = Services.Limits;
-        while (limits.RatePerSecond > 0 && !bucket.TryTake(limits.RatePerSecond, limits.RateBurst, Services.Clock.NowMs))
+        while (limits.RatePerSecond > 0
+            && !bucket.TryTake(limits.RatePerSecond, limits.RateBurst, Services.Clock.NowMs))
         {
             var pause = TimeSpan.FromMilliseconds(bucket.MsToNext(limits.RatePerSecond));
             await Task.Delay(pause, Services.Time).ConfigureAwait(false);

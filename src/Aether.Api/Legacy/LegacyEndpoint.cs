@@ -7,7 +7,8 @@ using Aether.Domain;
 namespace Aether.Api.Legacy;
 
 /// <summary>
-/// <c>GET /ws/group/{group_id}/client/{client_id}</c>, as V1 and V2 clients know it. It asks for no API key, since they have none;
+/// <c>GET /ws/group/{group_id}/client/{client_id}</c>, as V1 and V2 clients know it. It asks for no API key, since
+/// they have none;
 /// <c>Legacy:Enabled</c> turns it off.
 /// </summary>
 internal sealed class LegacyEndpoint(
@@ -32,7 +33,8 @@ internal sealed class LegacyEndpoint(
         else if (!origins.Allows(context.Request))
         {
             await Problems.WriteAsync(
-                context, StatusCodes.Status403Forbidden, "Forbidden", "this origin may not connect").ConfigureAwait(false);
+                context, StatusCodes.Status403Forbidden, "Forbidden", "this origin may not connect")
+                .ConfigureAwait(false);
         }
         else if (!context.WebSockets.IsWebSocketRequest)
         {
@@ -43,8 +45,8 @@ internal sealed class LegacyEndpoint(
         }
         else
         {
-            await ConnectAsync(
-                context, new LegacyConnection(services, client, group, loops.Next(), context.Abort)).ConfigureAwait(false);
+            await ConnectAsync(context, new LegacyConnection(services, client, group, loops.Next(), context.Abort))
+                .ConfigureAwait(false);
         }
     }
 

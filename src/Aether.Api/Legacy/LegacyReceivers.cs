@@ -22,7 +22,9 @@ internal sealed class LegacyReceivers : ILegacySink, IChannelSubscriptions
         hub = new Hub(this, loops, messages);
     }
 
-    /// <summary>Lets a connection hear what is for it; <see langword="false"/> if the backplane cannot be reached.</summary>
+    /// <summary>
+    /// Lets a connection hear what is for it; <see langword="false"/> if the backplane cannot be reached.
+    /// </summary>
     public Task<bool> AttachAsync(LegacyConnection connection, CancellationToken cancellationToken) =>
         hub.AttachAsync(connection, cancellationToken);
 

@@ -8,7 +8,9 @@ using Aether.Domain;
 
 namespace Aether.Api.WebSockets;
 
-/// <summary>A V3 client's connection: each of its messages becomes one command, and what comes of it is answered.</summary>
+/// <summary>
+/// A V3 client's connection: each of its messages becomes one command, and what comes of it is answered.
+/// </summary>
 internal sealed class ClientConnection : SocketConnection
 {
     private TokenBucket bucket;
@@ -82,7 +84,8 @@ internal sealed class ClientConnection : SocketConnection
         }
         var after = TimeSpan.FromMilliseconds(bucket.MsToNext(limits.RatePerSecond));
         return RejectAsync(
-            new Rejection(ErrorCode.RateLimited, "over the rate limit; the message was dropped", RetryAfter: after), message.Id);
+            new Rejection(ErrorCode.RateLimited, "over the rate limit; the message was dropped", RetryAfter: after),
+            message.Id);
     }
 
     private async Task ObserveAsync(Message message, Task<Outcome> carriedOut)

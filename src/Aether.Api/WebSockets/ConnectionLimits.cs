@@ -5,7 +5,9 @@ namespace Aether.Api.WebSockets;
 /// <summary>The options that a connection looks at on its way, in the units that it compares in.</summary>
 internal sealed class ConnectionLimits(RealtimeOptions options)
 {
-    /// <summary>How many publishes of one connection may be under way; then it is not read from until one is through.</summary>
+    /// <summary>
+    /// How many publishes of one connection may be under way; then it is not read from until one is through.
+    /// </summary>
     public const int MaxInFlight = 64;
 
     /// <summary>How many frames a message may be cut into.</summary>

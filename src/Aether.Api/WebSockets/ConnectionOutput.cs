@@ -47,7 +47,8 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
             WriteNow(frame);
             return true;
         }
-        if (waiting is not null && (waiting.Count >= limits.Messages || waitingBytes + frame.Bytes.Length > limits.Bytes))
+        if (waiting is not null
+            && (waiting.Count >= limits.Messages || waitingBytes + frame.Bytes.Length > limits.Bytes))
             return false;
         Keep(frame);
         return true;
@@ -105,7 +106,9 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
             drained?.TrySetResult();
     }
 
-    /// <summary>Takes no more frames, and says when what was taken is on its way. The pipe is not used after that.</summary>
+    /// <summary>
+    /// Takes no more frames, and says when what was taken is on its way. The pipe is not used after that.
+    /// </summary>
     public void End(TaskCompletionSource whenDrained)
     {
         ended = true;
@@ -148,8 +151,8 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
         Flush();
     }
 
-    // A pipe whose reader is gone says so, one way or the other. The read side of the connection ends for the same reason,
-    // and that is what ends the connection.
+    // A pipe whose reader is gone says so, one way or the other. The read side of the connection ends for the same
+    // reason, and that is what ends the connection.
     private void FinishFlush()
     {
         try

@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace Aether.Api.WebSockets;
 
 /// <summary>
-/// Follows the frames that pass by on their way into the WebSocket, without touching them. The library reports neither how
-/// long a frame says it is before that many bytes came, nor whether what woke it was only a pong; the limits of size,
-/// fragments and time need both.
+/// Follows the frames that pass by on their way into the WebSocket, without touching them. The library reports neither
+/// how long a frame says it is before that many bytes came, nor whether what woke it was only a pong; the limits of
+/// size, fragments and time need both.
 /// </summary>
 internal struct InboundFrames
 {

@@ -10,8 +10,8 @@ using Aether.Domain;
 namespace Aether.Api.WebSockets;
 
 /// <summary>
-/// <c>GET /v3/ws/group/{group_id}/client/{client_id}</c>: says no with a reason, or registers the connection, waits until its
-/// subscriptions are live, upgrades and hands it to <see cref="ClientConnection"/>.
+/// <c>GET /v3/ws/group/{group_id}/client/{client_id}</c>: says no with a reason, or registers the connection, waits
+/// until its subscriptions are live, upgrades and hands it to <see cref="ClientConnection"/>.
 /// </summary>
 internal sealed class RealtimeEndpoint(
     ConnectionServices services,
@@ -28,10 +28,14 @@ internal sealed class RealtimeEndpoint(
 
     private const int RetryAfterSeconds = 5;
 
-    /// <summary>How often a client should say that it is alive: half of the longest pause that the protocol suggests.</summary>
+    /// <summary>
+    /// How often a client should say that it is alive: half of the longest pause that the protocol suggests.
+    /// </summary>
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(30);
 
-    /// <summary>Answers any other path below <c>/v3/ws</c>: an id that is empty or holds a slash ends up there.</summary>
+    /// <summary>
+    /// Answers any other path below <c>/v3/ws</c>: an id that is empty or holds a slash ends up there.
+    /// </summary>
     public static Task RefusePathAsync(HttpContext context) =>
         Problems.BadRequestAsync(context, "path", "must be " + Route + " with ids of 1 to 64 of A-Z a-z 0-9 _ -");
 
@@ -51,7 +55,8 @@ internal sealed class RealtimeEndpoint(
         }
         if (!RoleNames.TryParse(request.Query["role"], out var role))
         {
-            await Problems.BadRequestAsync(context, "role", "must be controller, worker or observer").ConfigureAwait(false);
+            await Problems.BadRequestAsync(context, "role", "must be controller, worker or observer")
+                .ConfigureAwait(false);
             return;
         }
         if ((string?)request.Query["echo"] is not (null or "on" or "off"))
@@ -69,7 +74,8 @@ internal sealed class RealtimeEndpoint(
         if (!origins.Allows(request))
         {
             await Problems.WriteAsync(
-                context, StatusCodes.Status403Forbidden, "Forbidden", "this origin may not connect").ConfigureAwait(false);
+                context, StatusCodes.Status403Forbidden, "Forbidden", "this origin may not connect")
+                .ConfigureAwait(false);
             return;
         }
         if (!grant.Access.Covers(group))
@@ -103,7 +109,8 @@ internal sealed class RealtimeEndpoint(
             Full: context.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocols.Full),
             Echo: request.Query["echo"] != "off",
             role);
-        await ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Credential).ConfigureAwait(false);
+        await ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Credential)
+            .ConfigureAwait(false);
     }
 
     private static Task RefuseWithoutBackplaneAsync(HttpContext context) =>
@@ -114,13 +121,15 @@ internal sealed class RealtimeEndpoint(
         var connection = new ClientConnection(services, sender, profile, credential, loops.Next(), context.Abort);
         if (!registry.TryAdd(connection))
         {
-            await Problems.UnavailableAsync(context, "the instance is full or restarts", RetryAfterSeconds).ConfigureAwait(false);
+            await Problems.UnavailableAsync(context, "the instance is full or restarts", RetryAfterSeconds)
+                .ConfigureAwait(false);
             return;
         }
         try
         {
             // Both go to the backplane, and neither needs the other's answer.
-            var joining = services.Mediator.Send(new Join(sender.GroupId, sender.ClientId, profile.Role), CancellationToken.None);
+            var joining = services.Mediator.Send(
+                new Join(sender.GroupId, sender.ClientId, profile.Role), CancellationToken.None);
             bool attached = await hub.AttachAsync(connection, context.RequestAborted).ConfigureAwait(false);
             bool joined = (await joining.ConfigureAwait(false)).Rejection is null;
             try

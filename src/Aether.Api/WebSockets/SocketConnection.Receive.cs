@@ -28,7 +28,9 @@ internal abstract partial class SocketConnection
             Volatile.Write(ref messageStarted, now);
     }
 
-    /// <summary>Receives until the client or the server has closed. Ends normally however the connection ended.</summary>
+    /// <summary>
+    /// Receives until the client or the server has closed. Ends normally however the connection ended.
+    /// </summary>
     /// <param name="socket">The WebSocket.</param>
     /// <param name="transport">What it reads from; none if it is the host's own.</param>
     public async Task ReceiveAsync(WebSocket socket, Stream? transport)
@@ -69,8 +71,8 @@ internal abstract partial class SocketConnection
         }
         catch (WebSocketException)
         {
-            // The library has answered a broken frame with 1002 or 1007. Taking in the rest gives that answer the chance to
-            // arrive: a socket that is closed over unread bytes resets the connection instead.
+            // The library has answered a broken frame with 1002 or 1007. Taking in the rest gives that answer the
+            // chance to arrive: a socket that is closed over unread bytes resets the connection instead.
             TryDecide(CloseReason.InvalidUtf8);
             await LingerAsync(transport ?? Stream.Null).ConfigureAwait(false);
         }
@@ -97,7 +99,8 @@ internal abstract partial class SocketConnection
             {
                 if (length == buffer.Length)
                     Grow(ref buffer);
-                var received = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None).ConfigureAwait(false);
+                var received = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None)
+                    .ConfigureAwait(false);
                 length += received.Count;
                 if (received.MessageType == WebSocketMessageType.Close || !IsWithinLimits(length))
                     return null;

@@ -26,7 +26,12 @@ internal abstract partial class SocketConnection : Connection
     /// <param name="loop">The loop that writes to it.</param>
     /// <param name="abort">Ends the transport at once.</param>
     protected SocketConnection(
-        ConnectionServices services, VisionId clientId, VisionId groupId, Profile profile, DeliveryLoop loop, Action abort)
+        ConnectionServices services,
+        VisionId clientId,
+        VisionId groupId,
+        Profile profile,
+        DeliveryLoop loop,
+        Action abort)
         : base(clientId, groupId, profile.Echo, profile.Full, loop)
     {
         Services = services;
@@ -55,8 +60,8 @@ internal abstract partial class SocketConnection : Connection
     public void Open(PipeWriter pipe, Frame? first) => Loop.Run(() => output.Open(pipe, first));
 
     /// <summary>
-    /// Closes the connection: the frames before this, then the close frame. Whoever is first decides the reason; anything
-    /// after that changes nothing.
+    /// Closes the connection: the frames before this, then the close frame. Whoever is first decides the reason;
+    /// anything after that changes nothing.
     /// </summary>
     public override void Close(CloseReason why)
     {

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Aether.Api.WebSockets;
 
 /// <summary>
-/// Stands between the WebSocket middleware and the server, so that the middleware does the handshake but the WebSocket gets a
-/// stream of ours, and the connection the one pipe that everything goes out through.
+/// Stands between the WebSocket middleware and the server, so that the middleware does the handshake but the WebSocket
+/// gets a stream of ours, and the connection the one pipe that everything goes out through.
 /// </summary>
 internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature, IHttpExtendedConnectFeature
 {

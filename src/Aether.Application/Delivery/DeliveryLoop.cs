@@ -24,7 +24,8 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     internal DeliveryLoop(int index, int capacity)
     {
         Index = index;
-        // Writers that wait are served in the order in which they came, ahead of later ones: order holds under pressure.
+        // Writers that wait are served in the order in which they came, ahead of later ones: order holds under
+        // pressure.
         inbox = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(capacity) { SingleReader = true });
     }
 
@@ -34,7 +35,9 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     /// <summary>How many frames wait for it.</summary>
     internal int Waiting => inbox.Reader.Count;
 
-    /// <summary>Writes a frame to one connection, after what was put before it; completes when there was room for it.</summary>
+    /// <summary>
+    /// Writes a frame to one connection, after what was put before it; completes when there was room for it.
+    /// </summary>
     public ValueTask SendAsync(Connection connection, Frame frame) => PutAsync(new Delivery(connection, frame));
 
     /// <summary>Runs something between two batches, where it may touch what belongs to the loop.</summary>
@@ -44,7 +47,9 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
         Wake();
     }
 
-    /// <summary>Runs something in the loop after what was put before it; completes when there was room for it.</summary>
+    /// <summary>
+    /// Runs something in the loop after what was put before it; completes when there was room for it.
+    /// </summary>
     public ValueTask RunAfterAsync(Action turn) => PutAsync(new Delivery(turn, Frame.KeepAlive));
 
     /// <summary>Writes a frame to connections of one loop at once. Only from a turn of that loop.</summary>
@@ -110,8 +115,8 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
-    // All frames of one channel are written to one connection before the next connection is looked at: what belongs to it
-    // is then in the cache once per batch instead of once per frame.
+    // All frames of one channel are written to one connection before the next connection is looked at: what belongs to
+    // it is then in the cache once per batch instead of once per frame.
     private void Deliver(Span<Delivery> deliveries)
     {
         for (int i = 0; i < deliveries.Length; i++)
@@ -167,6 +172,8 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
         touched.Clear();
     }
 
-    /// <summary>A frame and whom it is for: one connection, or all that hear a channel. Or a turn, and no frame.</summary>
+    /// <summary>
+    /// A frame and whom it is for: one connection, or all that hear a channel. Or a turn, and no frame.
+    /// </summary>
     private readonly record struct Delivery(object? Target, Frame Frame);
 }

@@ -4,8 +4,8 @@ using Aether.Domain;
 namespace Aether.Application.Delivery;
 
 /// <summary>
-/// What one instance tells the others about the connections of a client: all of them have to go, or one of them has come to
-/// take the place of those before it.
+/// What one instance tells the others about the connections of a client: all of them have to go, or one of them has
+/// come to take the place of those before it.
 /// </summary>
 /// <param name="GroupId">The group that it is about.</param>
 /// <param name="SupersededBy">The connection that stays; <see langword="null"/>: none does.</param>
@@ -20,7 +20,8 @@ internal sealed record DisconnectOrder(VisionId GroupId, string? SupersededBy)
         if (channel.Kind != ChannelKind.Client || message.Cmd != Cmd || message.FromId != VisionId.Server)
             return null;
         using var payload = JsonDocument.Parse(message.Payload);
-        string? superseded = payload.RootElement.TryGetProperty("superseded_by", out var id) && id.ValueKind == JsonValueKind.String
+        string? superseded = payload.RootElement.TryGetProperty("superseded_by", out var id)
+            && id.ValueKind == JsonValueKind.String
             ? id.GetString()
             : null;
         return new DisconnectOrder(message.GroupId, superseded);
@@ -37,8 +38,9 @@ internal sealed record DisconnectOrder(VisionId GroupId, string? SupersededBy)
                 connection.Close(CloseReason.Removed);
             else if (connection.Id == SupersededBy)
                 connection.Seated = true;
-            // Two that come at once both hear both orders, in one and the same order: the first order finds only the first
-            // one seated, the second one closes it. By clocks, or by who subscribed first, both could close each other.
+            // Two that come at once both hear both orders, in one and the same order: the first order finds only the
+            // first one seated, the second one closes it. By clocks, or by who subscribed first, both could close each
+            // other.
             else if (connection.Seated)
                 connection.Close(CloseReason.Superseded);
         }

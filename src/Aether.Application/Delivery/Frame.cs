@@ -37,8 +37,8 @@ public sealed class Frame
     public bool OnlyFull { get; private init; }
 
     /// <summary>
-    /// Whether it is for others than the client it is from: that a client came is news to everybody but itself, and whether it
-    /// would hear it hung on what its instance did first.
+    /// Whether it is for others than the client it is from: that a client came is news to everybody but itself, and
+    /// whether it would hear it hung on what its instance did first.
     /// </summary>
     public bool OnlyOthers { get; private init; }
 
@@ -61,7 +61,9 @@ public sealed class Frame
     /// <summary>A text frame that is no message: what the legacy endpoints speak.</summary>
     public static Frame OfText(ReadOnlySpan<byte> utf8) => new(WithHeader(Text, utf8));
 
-    /// <summary>A frame that the WebSocket has written itself: a pong, or the close that answers a protocol error.</summary>
+    /// <summary>
+    /// A frame that the WebSocket has written itself: a pong, or the close that answers a protocol error.
+    /// </summary>
     public static Frame OfRaw(ReadOnlySpan<byte> bytes) =>
         new(bytes.ToArray()) { IsClose = bytes is [Close, ..] };
 

@@ -6,9 +6,9 @@ using Aether.Domain;
 namespace Aether.Application.Delivery;
 
 /// <summary>
-/// Knows which connections of this instance hear which channel. The first connection of a channel subscribes the instance,
-/// the last one that leaves ends the subscription, and however they race the bus is asked one thing at a time per
-/// channel.
+/// Knows which connections of this instance hear which channel. The first connection of a channel subscribes the
+/// instance, the last one that leaves ends the subscription, and however they race the bus is asked one thing at a
+/// time per channel.
 /// </summary>
 public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMessages messages) : IMessageSink
 {
@@ -18,8 +18,10 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
     public int Channels => channels.Count;
 
     /// <summary>
-    /// Lets a connection hear its client's channel, its group's and the broadcast. When the result is <see langword="true"/>
-    /// all three are live; when it is <see langword="false"/> the backplane cannot be reached, and nothing is left behind.
+    /// Lets a connection hear its client's channel, its group's and the broadcast. When the result is
+    /// <see langword="true"/>
+    /// all three are live; when it is <see langword="false"/> the backplane cannot be reached, and nothing is left
+    /// behind.
     /// </summary>
     public async Task<bool> AttachAsync(Connection connection, CancellationToken cancellationToken)
     {
@@ -33,7 +35,9 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
         return false;
     }
 
-    /// <summary>Ends what <see cref="AttachAsync"/> began. Frames that the loop has already taken may still be written.</summary>
+    /// <summary>
+    /// Ends what <see cref="AttachAsync"/> began. Frames that the loop has already taken may still be written.
+    /// </summary>
     public void Detach(Connection connection)
     {
         Exit(ChannelName.Client(connection.ClientId), connection);
@@ -95,7 +99,8 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
     {
         while (true)
         {
-            var channel = channels.GetOrAdd(name, static (key, count) => new ChannelReceivers(key, count), loops.All.Count);
+            var channel = channels.GetOrAdd(name, static (key, count) => new ChannelReceivers(key, count),
+                loops.All.Count);
             lock (channel)
             {
                 if (channel.Retired)
@@ -130,8 +135,8 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
     }
 
     /// <summary>
-    /// Asks the bus for what is wanted until what it has is what is wanted. Everybody who needs the channel while this goes
-    /// on waits for the same end. Ends in whether the channel is live.
+    /// Asks the bus for what is wanted until what it has is what is wanted. Everybody who needs the channel while this
+    /// goes on waits for the same end. Ends in whether the channel is live.
     /// </summary>
     private async Task<bool> SettleAsync(ChannelReceivers channel)
     {

@@ -3,8 +3,8 @@ using Aether.Domain;
 namespace Aether.Application.Delivery;
 
 /// <summary>
-/// The connections of one delivery loop that hear one channel. Only the loop touches it. A connection knows its seat, so
-/// that leaving a channel of 50,000 costs no more than leaving one of two.
+/// The connections of one delivery loop that hear one channel. Only the loop touches it. A connection knows its seat,
+/// so that leaving a channel of 50,000 costs no more than leaving one of two.
 /// </summary>
 internal sealed class Receivers(ChannelKind kind)
 {

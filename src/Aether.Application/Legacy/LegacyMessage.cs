@@ -38,7 +38,8 @@ public sealed record LegacyMessage(
             {
                 "direct" when VisionId.TryParse(Text(frame, "to_id"), out var to) =>
                     toGroup with { Target = Target.Direct, ToId = to },
-                "group" when VisionId.TryParse(Text(frame, "group_id"), out var other) => toGroup with { GroupId = other },
+                "group" when VisionId.TryParse(Text(frame, "group_id"), out var other) =>
+                    toGroup with { GroupId = other },
                 "broadcast" => toGroup with { Target = Target.Broadcast },
                 _ => toGroup,
             };
@@ -65,7 +66,8 @@ public sealed record LegacyMessage(
             if (target is not { } where || Text(envelope, "data") is not { } data
                 || (where == Domain.Target.Group && group.IsEmpty) || (where == Domain.Target.Direct && to.IsEmpty))
                 return false;
-            message = new LegacyMessage(where, group, to, Id(envelope, "from_id"), System.Text.Encoding.UTF8.GetBytes(data));
+            message = new LegacyMessage(
+                where, group, to, Id(envelope, "from_id"), System.Text.Encoding.UTF8.GetBytes(data));
             return true;
         }
     }

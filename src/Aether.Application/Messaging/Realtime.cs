@@ -9,7 +9,8 @@ namespace Aether.Application.Messaging;
 /// <summary>Turns what the host says into the commands that frames become, so that both obey the same rules.</summary>
 internal sealed class Realtime(IMediator mediator, TimeProvider time) : IRealtime
 {
-    public Task<Outcome> ToGroup(string groupId, RealtimeMessage message, CancellationToken cancellationToken = default) =>
+    public Task<Outcome> ToGroup(
+        string groupId, RealtimeMessage message, CancellationToken cancellationToken = default) =>
         Send(Build(message, Target.Group) with { GroupId = Id(groupId, nameof(groupId)) }, cancellationToken);
 
     public Task<Outcome> ToClient(
@@ -56,7 +57,8 @@ internal sealed class Realtime(IMediator mediator, TimeProvider time) : IRealtim
             Msg = message.Msg,
             Payload = message.Payload is null
                 ? ServerMessages.EmptyPayload
-                : JsonSerializer.SerializeToUtf8Bytes(message.Payload, message.JsonOptions ?? JsonSerializerOptions.Web),
+                : JsonSerializer.SerializeToUtf8Bytes(
+                    message.Payload, message.JsonOptions ?? JsonSerializerOptions.Web),
             SentAt = time.GetUtcNow().UtcDateTime,
         };
         // The host's words pass the same reader as a client's: there is one place that knows what a message may be.

@@ -3,8 +3,8 @@ using Aether.Application.Legacy;
 namespace Aether.Application.Ports;
 
 /// <summary>
-/// Carries what V1 and V2 clients say: on one channel for everything, which is what V3 was made to replace, and yet what
-/// instances of the old kind listen to. Adapters: Redis (V2) and memory (V1).
+/// Carries what V1 and V2 clients say: on one channel for everything, which is what V3 was made to replace, and yet
+/// what instances of the old kind listen to. Adapters: Redis (V2) and memory (V1).
 /// </summary>
 public interface ILegacyBus
 {

@@ -18,8 +18,8 @@ public interface IMessageBus : IChannelSubscriptions
     bool IsReady { get; }
 
     /// <summary>
-    /// Publishes a message. Messages published one after the other to one channel, without waiting in between, arrive in
-    /// that order at every subscriber. Never throws for a backplane that cannot be reached.
+    /// Publishes a message. Messages published one after the other to one channel, without waiting in between, arrive
+    /// in that order at every subscriber. Never throws for a backplane that cannot be reached.
     /// </summary>
     ValueTask<PublishResult> PublishAsync(ChannelName channel, Message message, CancellationToken cancellationToken);
 }
@@ -28,13 +28,15 @@ public interface IMessageBus : IChannelSubscriptions
 public interface IChannelSubscriptions
 {
     /// <summary>
-    /// Subscribes this instance to a channel. When the result is <see langword="true"/> the subscription is live: all that
-    /// is published from now on reaches the sink, in the order in which it was published. <see langword="false"/>: the
-    /// backplane cannot be reached and nothing is left behind.
+    /// Subscribes this instance to a channel. When the result is <see langword="true"/> the subscription is live: all
+    /// that is published from now on reaches the sink, in the order in which it was published.
+    /// <see langword="false"/>: the backplane cannot be reached and nothing is left behind.
     /// </summary>
     Task<bool> SubscribeAsync(ChannelName channel, IMessageSink sink, CancellationToken cancellationToken);
 
-    /// <summary>Ends a subscription. It cannot fail: what the backplane does not hear now ends with the connection to it.</summary>
+    /// <summary>
+    /// Ends a subscription. It cannot fail: what the backplane does not hear now ends with the connection to it.
+    /// </summary>
     Task UnsubscribeAsync(ChannelName channel, CancellationToken cancellationToken);
 }
 
@@ -54,7 +56,8 @@ public readonly record struct PublishResult(bool Accepted, int Instances)
 public interface IMessageSink
 {
     /// <summary>
-    /// Takes a message, or answers <see langword="false"/> when there is no room: for a bus that can neither wait nor keep it.
+    /// Takes a message, or answers <see langword="false"/> when there is no room: for a bus that can neither wait nor
+    /// keep it.
     /// </summary>
     bool TryReceive(ChannelName channel, Message message);
 

@@ -8,13 +8,15 @@ namespace Aether.Application.Ports;
 /// </summary>
 public interface IPresenceStore
 {
-    /// <summary>Whether what the store says is whole: it can be reached and holds all that this instance registered.</summary>
+    /// <summary>
+    /// Whether what the store says is whole: it can be reached and holds all that this instance registered.
+    /// </summary>
     bool IsReady { get; }
 
     /// <summary>Registers one more connection of a client on this instance.</summary>
     /// <returns>
-    /// <see cref="PresenceTransition.Came"/> for exactly one of the connections that a client opens while it is away, on
-    /// whichever instance; <see cref="PresenceTransition.Unavailable"/> if it is not registered.
+    /// <see cref="PresenceTransition.Came"/> for exactly one of the connections that a client opens while it is away,
+    /// on whichever instance; <see cref="PresenceTransition.Unavailable"/> if it is not registered.
     /// </returns>
     Task<PresenceChange> JoinAsync(VisionId group, VisionId client, Role role, CancellationToken cancellationToken);
 
@@ -30,13 +32,14 @@ public interface IPresenceStore
     /// <param name="client">The client.</param>
     /// <param name="state">A JSON object in UTF-8.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns><see cref="PresenceTransition.None"/> with the member as it is now; no member if it is not present.</returns>
+    /// <returns><see cref="PresenceTransition.None"/> with the member as it is now; no member if it is not
+    /// present.</returns>
     Task<PresenceChange> UpdateStateAsync(
         VisionId group, VisionId client, ReadOnlyMemory<byte> state, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Notes a sign of life of a client that has a connection on this instance. Written later, with others': at most once
-    /// per client in 10 s.
+    /// Notes a sign of life of a client that has a connection on this instance. Written later, with others': at most
+    /// once per client in 10 s.
     /// </summary>
     void Touch(VisionId group, VisionId client);
 
@@ -71,8 +74,8 @@ public readonly record struct PresenceChange(
 
 /// <summary>
 /// Hears of every change of who is present, and exactly one instance hears of each: from the handlers of those that a
-/// connection made, and from the store of those that none did (members of a dead instance that were removed here, and members of
-/// this one that had to be registered again).
+/// connection made, and from the store of those that none did (members of a dead instance that were removed here, and
+/// members of this one that had to be registered again).
 /// </summary>
 public interface IPresenceWatcher
 {

@@ -38,7 +38,8 @@ public sealed class GetRosterValidator : SendCommandValidator<GetRoster>
 }
 
 /// <summary>Reads the members of the group and answers with the page that was asked for.</summary>
-public sealed class GetRosterHandler(IPresenceStore presence, ServerMessages messages) : IRequestHandler<GetRoster, Outcome>
+public sealed class GetRosterHandler(IPresenceStore presence, ServerMessages messages)
+    : IRequestHandler<GetRoster, Outcome>
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(GetRoster request, CancellationToken cancellationToken)
@@ -78,6 +79,7 @@ internal static class RosterPayload
         value = otherwise;
         if (!payload.TryGetProperty(name, out var element) || element.ValueKind == JsonValueKind.Null)
             return true;
-        return element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out value) && value >= from && value <= to;
+        return element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out value) && value >= from
+            && value <= to;
     }
 }

@@ -29,7 +29,8 @@ public sealed class LeaveHandler(IPresenceStore presence, IPresenceWatcher watch
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Leave request, CancellationToken cancellationToken)
     {
-        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, cancellationToken).ConfigureAwait(false);
+        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, cancellationToken)
+            .ConfigureAwait(false);
         watcher.OnChanged(request.GroupId, change);
         return Outcome.Done;
     }

@@ -58,7 +58,8 @@ public sealed class UpdateStateHandler(IPresenceStore presence, IMessageBus bus,
         if (change.Member is not { } member)
             return Outcome.Done;
         var update = messages.PresenceEvent(sender.GroupId, member, "update");
-        var told = await bus.PublishAsync(ChannelName.Group(sender.GroupId), update, cancellationToken).ConfigureAwait(false);
+        var told = await bus.PublishAsync(ChannelName.Group(sender.GroupId), update, cancellationToken)
+            .ConfigureAwait(false);
         return told.ToOutcome();
     }
 }

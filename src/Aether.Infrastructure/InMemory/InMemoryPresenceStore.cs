@@ -34,7 +34,9 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
                 entry.Role = role;
                 entry.LastSeen = now;
                 return Task.FromResult(new PresenceChange(
-                    came ? PresenceTransition.Came : PresenceTransition.None, entry.ToMember(client), there.Members.Count));
+                    came ? PresenceTransition.Came : PresenceTransition.None,
+                    entry.ToMember(client),
+                    there.Members.Count));
             }
         }
     }

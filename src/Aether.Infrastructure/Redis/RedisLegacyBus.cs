@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
-/// V2: everything on one channel that every instance hears, old ones included. It is subscribed only while this instance has
-/// a legacy connection, so that V3 alone never touches it.
+/// V2: everything on one channel that every instance hears, old ones included. It is subscribed only while this
+/// instance has a legacy connection, so that V3 alone never touches it.
 /// </summary>
 internal sealed class RedisLegacyBus(
     RedisConnection connection,

@@ -4,7 +4,8 @@
 -- ARGV  client, connections, lease end, role, role time, joined, state time, state. Times are ms by this clock; a role
 --       time of 0 means that a new connection says its role now, a joined of 0 means now.
 -- Gives {transition, held before, connections, role, role time, joined, state time, seen, state, members of the group},
---       transition being -1 too late, 0 absent before and after, 1 present before and after, 2 came, 3 went (then as it was before).
+--       transition being -1 too late, 0 absent before and after, 1 present before and after, 2 came, 3 went (then as
+--       it was before).
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- Whoever saw the lease end may have removed what this incarnation holds: nobody would remove what it adds now.
