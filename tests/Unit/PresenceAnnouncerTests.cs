@@ -85,6 +85,39 @@ public sealed class PresenceAnnouncerTests
         Assert.All(published, frame => Assert.True(MessageWriter.Write(frame).Length < 65_536));
     }
 
+    [Fact]
+    public void OnChanged_KeepsFramesSmallAndTellsLeavingFirst_GivenThousandsThatComeAndGoAtOnce()
+    {
+        for (int i = 0; i < 1_000; i++)
+            Went(new string('x', 60) + i, 5_000, "lost");
+        for (int i = 999; i >= 0; i--)
+            Came(new string('x', 60) + i, 5_000);
+        time.Advance(PresenceAnnouncer.Period);
+
+        var there = new HashSet<string>();
+        foreach (var frame in published)
+        {
+            Assert.True(MessageWriter.Write(frame).Length < 65_536);
+            there.ExceptWith(Names(frame, "left"));
+            there.UnionWith(Names(frame, "joined"));
+        }
+        Assert.Equal(1_000, there.Count);
+        Assert.Equal(1_000, published.Sum(frame => Names(frame, "left").Length));
+    }
+
+    [Fact]
+    public void OnChanged_TellsEveryReason_GivenALargeGroup()
+    {
+        Went("lost", 600, "lost");
+        Went("closed", 600);
+        time.Advance(PresenceAnnouncer.Period);
+
+        using var payload = JsonDocument.Parse(Assert.Single(published).Payload);
+        Assert.Equal(
+            """[{"client_id":"lost","role":"worker","reason":"lost"},{"client_id":"closed","role":"worker"}]""",
+            payload.RootElement.GetProperty("left").GetRawText());
+    }
+
     private static Member MemberOf(string client) =>
         new(VisionId.Parse(client), Role.Worker, "{}"u8.ToArray(), 1, DateTime.UnixEpoch, DateTime.UnixEpoch);
 
@@ -98,6 +131,6 @@ public sealed class PresenceAnnouncerTests
     private void Came(string client, int size) =>
         announcer.OnChanged(Some.Group, new(PresenceTransition.Came, MemberOf(client), size));
 
-    private void Went(string client, int size) =>
-        announcer.OnChanged(Some.Group, new(PresenceTransition.Went, MemberOf(client), size));
+    private void Went(string client, int size, string? reason = null) =>
+        announcer.OnChanged(Some.Group, new(PresenceTransition.Went, MemberOf(client), size, reason));
 }

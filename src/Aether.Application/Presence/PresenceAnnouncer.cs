@@ -32,7 +32,7 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
         while (change.GroupSize > LargeGroup || batches.ContainsKey(group))
         {
             var batch = batches.GetOrAdd(group, static _ => new Batch());
-            if (!batch.TryAdd(member, came, out bool first))
+            if (!batch.TryAdd(member, came, change.Reason, out bool first))
                 continue;
             if (first)
                 batch.Timer = time.CreateTimer(_ => Tell(group, batch), null, Period, Timeout.InfiniteTimeSpan);
@@ -45,10 +45,15 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
     {
         var (joined, left) = batch.Close();
         batch.Timer?.Dispose();
-        for (int from = 0; from < Math.Max(joined.Count, left.Count); from += MaxPerFrame)
+        // All who left before anyone who joined, over all frames: who left and came back is there in the end.
+        var changes = left.Select(static gone => (gone.Member, Gone: true, gone.Reason))
+            .Concat(joined.Select(static member => (Member: member, Gone: false, Reason: (string?)null)));
+        foreach (var some in changes.Chunk(MaxPerFrame))
         {
             Publish(group, messages.PresenceChanges(
-                group, joined.Skip(from).Take(MaxPerFrame), left.Skip(from).Take(MaxPerFrame)));
+                group,
+                some.Where(static one => !one.Gone).Select(static one => one.Member),
+                some.Where(static one => one.Gone).Select(static one => (one.Member, one.Reason))));
         }
         // Only now: whoever found the batch closed waits for this, so that its change is told after these.
         batches.TryRemove(new(group, batch));
@@ -65,14 +70,14 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
     private sealed class Batch
     {
         private readonly Dictionary<VisionId, Member> joined = [];
-        private readonly Dictionary<VisionId, Member> left = [];
+        private readonly Dictionary<VisionId, (Member Member, string? Reason)> left = [];
         private readonly Lock gate = new();
         private bool begun;
         private bool closed;
 
         public ITimer? Timer { get; set; }
 
-        public bool TryAdd(Member member, bool came, out bool first)
+        public bool TryAdd(Member member, bool came, string? reason, out bool first)
         {
             lock (gate)
             {
@@ -84,12 +89,12 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
                     joined[member.ClientId] = member;
                 // Who came and went within one batch was never told as there.
                 else if (!joined.Remove(member.ClientId))
-                    left[member.ClientId] = member;
+                    left[member.ClientId] = (member, reason);
                 return true;
             }
         }
 
-        public (IReadOnlyCollection<Member> Joined, IReadOnlyCollection<Member> Left) Close()
+        public (IReadOnlyCollection<Member> Joined, IReadOnlyCollection<(Member Member, string? Reason)> Left) Close()
         {
             lock (gate)
             {

@@ -106,20 +106,21 @@ public sealed class ServerMessages(TimeProvider time)
     };
 
     /// <summary>Many clients came to a large group or went: first all of them left, then all of them joined.</summary>
-    public Message PresenceChanges(VisionId group, IEnumerable<Member> joined, IEnumerable<Member> left) => new()
-    {
-        Type = MessageType.Presence,
-        Target = Target.Group,
-        FromId = VisionId.Server,
-        GroupId = group,
-        Cmd = "changes",
-        Payload = Json(w =>
+    public Message PresenceChanges(
+        VisionId group, IEnumerable<Member> joined, IEnumerable<(Member Member, string? Reason)> left) => new()
         {
-            WriteNames(w, "joined"u8, joined);
-            WriteNames(w, "left"u8, left);
-        }),
-        SentAt = Now,
-    };
+            Type = MessageType.Presence,
+            Target = Target.Group,
+            FromId = VisionId.Server,
+            GroupId = group,
+            Cmd = "changes",
+            Payload = Json(w =>
+            {
+                WriteNames(w, "joined"u8, joined.Select(static member => (member, (string?)null)));
+                WriteNames(w, "left"u8, left);
+            }),
+            SentAt = Now,
+        };
 
     /// <summary>A page of a group's members, as the answer to the message that asked for it.</summary>
     public Message Roster(Message question, RosterPage page) => new()
@@ -138,14 +139,17 @@ public sealed class ServerMessages(TimeProvider time)
     private DateTime Now => time.GetUtcNow().UtcDateTime;
 
     // Without the states: hundreds of them would be more than a frame may be. The roster has them.
-    private static void WriteNames(Utf8JsonWriter w, ReadOnlySpan<byte> name, IEnumerable<Member> members)
+    private static void WriteNames(
+        Utf8JsonWriter w, ReadOnlySpan<byte> name, IEnumerable<(Member Member, string? Reason)> members)
     {
         w.WriteStartArray(name);
-        foreach (var member in members)
+        foreach (var (member, reason) in members)
         {
             w.WriteStartObject();
             w.WriteString("client_id"u8, member.ClientId.Value);
             RosterWriter.WriteRole(w, member.Role);
+            if (reason is not null)
+                w.WriteString("reason"u8, reason);
             w.WriteEndObject();
         }
         w.WriteEndArray();

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Aether.Tests.E2E;
+
+/// <summary>
+/// A client of the full profile that keeps count of who came and went, told one by one or many in one frame.
+/// </summary>
+public sealed class PresenceObserver(TestClient client) : IAsyncDisposable
+{
+    private readonly Dictionary<string, int> joins = [];
+    private readonly Dictionary<string, int> leaves = [];
+    private readonly HashSet<string> there = [];
+    private readonly List<string?> reasons = [];
+
+    /// <summary>The client.</summary>
+    public TestClient Client => client;
+
+    /// <summary>How often each client was told to have come.</summary>
+    public IReadOnlyDictionary<string, int> Joins => joins;
+
+    /// <summary>How often each client was told to have gone.</summary>
+    public IReadOnlyDictionary<string, int> Leaves => leaves;
+
+    /// <summary>Who is there, by what was told.</summary>
+    public IReadOnlySet<string> There => there;
+
+    /// <summary>Why those went that went.</summary>
+    public IReadOnlyList<string?> Reasons => reasons;
+
+    /// <summary>Connects one that has heard of its own coming and of nothing else.</summary>
+    public static async Task<PresenceObserver> ConnectAsync(ServerProcess server, string group, string id)
+    {
+        var client = await TestClient.ConnectAsync(server, group, id, protocols: TwoInstances.Full);
+        // Its own coming may be told before it listens.
+        await client.ReceiveUntilNowAsync();
+        return new PresenceObserver(client);
+    }
+
+    /// <summary>Takes what is told until a condition holds.</summary>
+    /// <exception cref="TimeoutException">It does not, in time.</exception>
+    public async Task HearUntilAsync(Func<bool> condition, TimeSpan? within = null)
+    {
+        var deadline = DateTime.UtcNow + (within ?? Eventually.Soon);
+        while (!condition())
+        {
+            var left = deadline - DateTime.UtcNow;
+            try
+            {
+                Take(await client.ReceiveAsync(left > TimeSpan.Zero ? left : TimeSpan.FromMilliseconds(1)));
+            }
+            catch (TimeoutException)
+            {
+                throw new TimeoutException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{client.Id} heard of {joins.Count} that came, {leaves.Count} that went, {there.Count} there"));
+            }
+        }
+    }
+
+    /// <summary>Takes everything that was told up to now.</summary>
+    public async Task HearUntilNowAsync()
+    {
+        foreach (string text in await client.ReceiveUntilNowAsync())
+            Take(Json.Read(text));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => client.DisposeAsync();
+
+    private void Take(JsonElement message)
+    {
+        if (message.Text("msg_type") != "presence")
+            return;
+        switch (message.Text("cmd"))
+        {
+            case "join":
+                Came(message.Text("from_id")!);
+                break;
+            case "leave":
+                Went(message.Text("from_id")!, message.GetProperty("payload"));
+                break;
+            case "changes":
+                foreach (var one in message.Payload("left").EnumerateArray())
+                    Went(one.Text("client_id")!, one);
+                foreach (var one in message.Payload("joined").EnumerateArray())
+                    Came(one.Text("client_id")!);
+                break;
+        }
+    }
+
+    private void Came(string id)
+    {
+        joins[id] = joins.GetValueOrDefault(id) + 1;
+        there.Add(id);
+    }
+
+    private void Went(string id, JsonElement said)
+    {
+        leaves[id] = leaves.GetValueOrDefault(id) + 1;
+        there.Remove(id);
+        reasons.Add(said.Text("reason"));
+    }
+}

@@ -1,0 +1,178 @@
+using System.Globalization;
+using Xunit;
+
+namespace Aether.Tests.E2E;
+
+/// <summary>Who is there, as clients see it: section 5 of the protocol.</summary>
+public sealed class PresenceTests(TwoInstances instances) : IClassFixture<TwoInstances>
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Client_IsPresentOnce_GivenSeveralConnections(bool onOneInstance)
+    {
+        string group = instances.NewGroup();
+        await using var observer = await PresenceObserver.ConnectAsync(instances.A, group, "observer");
+        var first = await TestClient.ConnectAsync(instances.A, group, "guest");
+        var second = await TestClient.ConnectAsync(onOneInstance ? instances.A : instances.B, group, "guest");
+        Assert.Equal(2, Assert.Single(await OthersAsync(observer.Client)).Connections);
+        Assert.Equal(["guest", "observer"], (await instances.MembersAsync(group)).Order());
+
+        await first.CloseAsync();
+        await Eventually.HoldsAsync(
+            async () => Assert.Single(await OthersAsync(observer.Client)).Connections == 1, "one connection is left");
+        await second.CloseAsync();
+        await Eventually.HoldsAsync(async () => (await OthersAsync(observer.Client)).Length == 0, "it is gone");
+
+        await first.DisposeAsync();
+        await second.DisposeAsync();
+        Assert.Equal(["observer"], await instances.MembersAsync(group));
+    }
+
+    [Fact]
+    public async Task Events_AreOneJoinAndOneLeave_GivenSeveralConnectionsOfManyClients()
+    {
+        const int Guests = 10;
+        string group = instances.NewGroup();
+        await using var onA = await PresenceObserver.ConnectAsync(instances.A, group, "observer");
+        await using var onB = await PresenceObserver.ConnectAsync(instances.B, group, "observer");
+        await using var plain = await TestClient.ConnectAsync(instances.B, group, "observer");
+        await using (var everyone = new Clients())
+        {
+            for (int i = 0; i < Guests * 4; i++)
+                await everyone.AddAsync(i % 2 == 0 ? instances.A : instances.B, group, "c" + (i / 2 % Guests));
+            await onA.HearUntilAsync(() => onA.There.Count == Guests);
+            await Task.WhenAll(everyone.All.Select(client => client.CloseAsync()));
+        }
+        foreach (var observer in new[] { onA, onB })
+        {
+            await observer.HearUntilAsync(() => observer.Leaves.Count == Guests);
+            await observer.HearUntilNowAsync();
+            Assert.All(observer.Joins, one => Assert.Equal(1, one.Value));
+            Assert.All(observer.Leaves, one => Assert.Equal(1, one.Value));
+            Assert.All(observer.Reasons, Assert.Null);
+            Assert.Equal(Guests, observer.Joins.Count);
+        }
+        Assert.Empty(await plain.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
+    public async Task Update_IsToldToFullClientsAndKept_GivenAStateOfAClient()
+    {
+        string group = instances.NewGroup();
+        await using var observer = await PresenceObserver.ConnectAsync(instances.A, group, "observer");
+        await using var plain = await TestClient.ConnectAsync(instances.A, group, "plain");
+        await using var guest = await TestClient.ConnectAsync(instances.B, group, "guest", "role=worker");
+        await observer.HearUntilAsync(() => observer.There.Contains("guest"));
+        const string state = """{"busy":true,"at":1.50,"text":"ü"}""";
+
+        await guest.SendAsync(Json.Message(
+            "guest", type: "presence", cmd: "update", payload: $$"""{"x":1,"state":{{state}}}""", id: "m1"));
+
+        Assert.Equal("ack", (await guest.ReceiveAsync()).Text("cmd"));
+        var told = await observer.Client.ReceiveAsync();
+        Assert.Equal(("update", "guest", group), (told.Text("cmd"), told.Text("from_id"), told.Text("group_id")));
+        Assert.Equal(state, told.Payload("state").GetRawText());
+        Assert.Equal("worker", told.Payload("role").GetString());
+        var member = (await OthersAsync(observer.Client)).Single(one => one.Id == "guest");
+        Assert.Equal(new RosterMember("guest", "worker", state, 1), member);
+        Assert.Empty(await plain.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
+    public async Task Roster_GivesPagesAndRoles_GivenManyMembers()
+    {
+        const int Members = 24;
+        string[] roles = ["controller", "worker", "observer"];
+        string group = instances.NewGroup();
+        await using var everyone = new Clients();
+        for (int i = 0; i < Members; i++)
+        {
+            await everyone.AddAsync(
+                i % 2 == 0 ? instances.A : instances.B, group, Name(i), "role=" + roles[i % roles.Length]);
+        }
+        var asking = everyone.All[0];
+
+        var paged = new List<string>();
+        for (int offset = 0; offset < Members; offset += 7)
+        {
+            var page = await Roster.OfAsync(asking, $$"""{"offset":{{offset}},"limit":7}""");
+            Assert.Equal(Members, page.Total);
+            Assert.Equal(Math.Min(7, Members - offset), page.Members.Count);
+            paged.AddRange(page.Members.Select(member => member.Id));
+        }
+        Assert.Equal(Enumerable.Range(0, Members).Select(Name), paged);
+        var workers = await Roster.OfAsync(asking, """{"role":"worker","offset":1,"limit":3}""");
+        Assert.Equal(Members / roles.Length, workers.Total);
+        Assert.Equal([Name(4), Name(7), Name(10)], workers.Members.Select(member => member.Id));
+        Assert.All(workers.Members, member => Assert.Equal("worker", member.Role));
+        Assert.Empty((await Roster.OfAsync(asking, """{"offset":1000}""")).Members);
+
+        static string Name(int i) => "c" + i.ToString("00", CultureInfo.InvariantCulture);
+    }
+
+    [Theory]
+    [InlineData("group", "join", """{"state":{}}""")]
+    [InlineData("group", "leave", """{"state":{}}""")]
+    [InlineData("group", "changes", """{"joined":[],"left":[]}""")]
+    [InlineData("group", "roster", "{}")]
+    [InlineData("group", null, """{"state":{}}""")]
+    [InlineData("group", "update", "{}")]
+    [InlineData("group", "update", """{"state":[]}""")]
+    [InlineData("direct", "update", """{"state":{}}""")]
+    [InlineData("broadcast", "update", """{"state":{}}""")]
+    [InlineData("direct", "leave", "{}")]
+    [InlineData("broadcast", "join", "{}")]
+    [InlineData("echo", "join", "{}")]
+    [InlineData("echo", "roster", """{"limit":501}""")]
+    [InlineData("echo", "roster", """{"role":"boss"}""")]
+    public async Task Presence_Closes4000AndTellsNobody_GivenAnythingButAnUpdateOrARoster(
+        string target, string? cmd, string payload)
+    {
+        string group = instances.NewGroup();
+        await using var observer = await PresenceObserver.ConnectAsync(instances.A, group, "observer");
+        await using var forger = await TestClient.ConnectAsync(instances.A, group, "forger");
+        await observer.HearUntilAsync(() => observer.There.Contains("forger"));
+
+        await forger.SendAsync(
+            Json.Message("forger", target, to: "observer", type: "presence", cmd: cmd, payload: payload));
+
+        Assert.Equal(4000, (await forger.EndAsync()).Code);
+        var told = await observer.Client.ReceiveAsync();
+        Assert.Equal(("leave", "forger"), (told.Text("cmd"), told.Text("from_id")));
+        Assert.Empty(await observer.Client.ReceiveUntilNowAsync());
+    }
+
+    [Theory]
+    [InlineData("msg")]
+    [InlineData("cmd")]
+    public async Task Message_IsNeverAPresenceEvent_GivenTheCommandOfOne(string type)
+    {
+        string group = instances.NewGroup();
+        await using var observer = await TestClient.ConnectAsync(instances.B, group, "observer");
+        await using var forger = await TestClient.ConnectAsync(instances.A, group, "forger");
+        await forger.SendAsync(Json.Message("forger", type: type, cmd: "leave"));
+        var got = await observer.ReceiveAsync();
+        Assert.Equal((type, "forger"), (got.Text("msg_type"), got.Text("from_id")));
+        // In another's name it is refused as any message is.
+        await forger.SendAsync(Json.Message("observer", type: type, cmd: "leave"));
+        Assert.Equal(4000, (await forger.EndAsync()).Code);
+        Assert.Empty(await observer.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
+    public async Task Disconnect_IsNoCommandOfAClient_GivenTheNameOfTheServers()
+    {
+        string group = instances.NewGroup();
+        await using var victim = await TestClient.ConnectAsync(instances.B, group, "victim");
+        await using var forger = await TestClient.ConnectAsync(instances.A, group, "forger");
+        await forger.SendAsync(Json.Message("forger", "direct", to: "victim", type: "cmd", cmd: "aether.disconnect"));
+        Assert.Equal("aether.disconnect", (await victim.ReceiveAsync()).Text("cmd"));
+        await forger.SendAsync(Json.Message("aether", "direct", to: "victim", type: "cmd", cmd: "aether.disconnect"));
+        Assert.Equal(4000, (await forger.EndAsync()).Code);
+        Assert.Empty(await victim.ReceiveUntilNowAsync());
+    }
+
+    private static async Task<RosterMember[]> OthersAsync(TestClient client) =>
+        [.. (await Roster.OfAsync(client)).Members.Where(member => member.Id != client.Id)];
+}
