@@ -2,7 +2,6 @@ using Aether.Application.Messaging;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
-using FluentValidation;
 using MediatR;
 
 namespace Aether.Application.Presence;
@@ -14,20 +13,11 @@ namespace Aether.Application.Presence;
 /// The connection that takes the place of all others of this client; <see langword="null"/>: the API removes the
 /// client.
 /// </param>
-public sealed record Disconnect(VisionId GroupId, VisionId ClientId, string? SupersededBy = null) : IRequest<Outcome>;
+public sealed record Disconnect(VisionId GroupId, VisionId ClientId, string? SupersededBy = null)
+    : IRequest<Outcome>, IClientRequest;
 
 /// <summary>Who is to be disconnected, and from what, must be known.</summary>
-public sealed class DisconnectValidator : AbstractValidator<Disconnect>
-{
-    /// <summary>Adds the rules.</summary>
-    public DisconnectValidator()
-    {
-        RuleFor(command => command.GroupId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
-        RuleFor(command => command.ClientId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("client_id").WithMessage("is required");
-    }
-}
+public sealed class DisconnectValidator : ClientRequestValidator<Disconnect>;
 
 /// <summary>
 /// Says so on the client's own channel: exactly the instances that have a connection of the client hear it, and all

@@ -1,6 +1,5 @@
 using Aether.Application.Ports;
 using Aether.Domain;
-using FluentValidation;
 using MediatR;
 
 namespace Aether.Application.Presence;
@@ -9,20 +8,11 @@ namespace Aether.Application.Presence;
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The client.</param>
 /// <param name="Role">What the client is in the group.</param>
-public sealed record Join(VisionId GroupId, VisionId ClientId, Role Role) : IRequest<Outcome>;
+public sealed record Join(VisionId GroupId, VisionId ClientId, Role Role)
+    : IRequest<Outcome>, IClientRequest;
 
 /// <summary>Who joins, and what, must be known.</summary>
-public sealed class JoinValidator : AbstractValidator<Join>
-{
-    /// <summary>Adds the rules.</summary>
-    public JoinValidator()
-    {
-        RuleFor(command => command.GroupId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
-        RuleFor(command => command.ClientId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("client_id").WithMessage("is required");
-    }
-}
+public sealed class JoinValidator : ClientRequestValidator<Join>;
 
 /// <summary>Registers the connection; the watcher tells the group if its client was not there before.</summary>
 public sealed class JoinHandler(IPresenceStore presence, IPresenceWatcher watcher) : IRequestHandler<Join, Outcome>

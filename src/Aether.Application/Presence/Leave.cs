@@ -1,6 +1,5 @@
 using Aether.Application.Ports;
 using Aether.Domain;
-using FluentValidation;
 using MediatR;
 
 namespace Aether.Application.Presence;
@@ -8,20 +7,11 @@ namespace Aether.Application.Presence;
 /// <summary>A connection of a client closes.</summary>
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The client.</param>
-public sealed record Leave(VisionId GroupId, VisionId ClientId) : IRequest<Outcome>;
+public sealed record Leave(VisionId GroupId, VisionId ClientId)
+    : IRequest<Outcome>, IClientRequest;
 
 /// <summary>Who leaves, and what, must be known.</summary>
-public sealed class LeaveValidator : AbstractValidator<Leave>
-{
-    /// <summary>Adds the rules.</summary>
-    public LeaveValidator()
-    {
-        RuleFor(command => command.GroupId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
-        RuleFor(command => command.ClientId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("client_id").WithMessage("is required");
-    }
-}
+public sealed class LeaveValidator : ClientRequestValidator<Leave>;
 
 /// <summary>Takes the connection back; the watcher tells the group if it was its client's last one.</summary>
 public sealed class LeaveHandler(IPresenceStore presence, IPresenceWatcher watcher) : IRequestHandler<Leave, Outcome>
