@@ -70,7 +70,7 @@ public sealed class PresenceTests(TwoInstances instances) : IClassFixture<TwoIns
             "guest", type: "presence", cmd: "update", payload: $$"""{"x":1,"state":{{state}}}""", id: "m1"));
 
         Assert.Equal("ack", (await guest.ReceiveAsync()).Text("cmd"));
-        var told = await observer.Client.ReceiveAsync();
+        var told = await observer.NextAsync();
         Assert.Equal(("update", "guest", group), (told.Text("cmd"), told.Text("from_id"), told.Text("group_id")));
         Assert.Equal(state, told.Payload("state").GetRawText());
         Assert.Equal("worker", told.Payload("role").GetString());
@@ -138,7 +138,7 @@ public sealed class PresenceTests(TwoInstances instances) : IClassFixture<TwoIns
             Json.Message("forger", target, to: "observer", type: "presence", cmd: cmd, payload: payload));
 
         Assert.Equal(4000, (await forger.EndAsync()).Code);
-        var told = await observer.Client.ReceiveAsync();
+        var told = await observer.NextAsync();
         Assert.Equal(("leave", "forger"), (told.Text("cmd"), told.Text("from_id")));
         Assert.Empty(await observer.Client.ReceiveUntilNowAsync());
     }

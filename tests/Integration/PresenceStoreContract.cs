@@ -210,6 +210,26 @@ public abstract class PresenceStoreContract
         Assert.All(members, member => Assert.Equal(2, member.Connections));
     }
 
+    [Fact]
+    public async Task GroupSize_IsWhatTheGroupHasThen_GivenThoseThatComeAndGo()
+    {
+        var clients = Enumerable.Range(0, 7).Select(i => VisionId.Parse($"c{i}")).ToArray();
+        await First.JoinAsync(NewGroup(), Client, Role.None, Token);
+        for (int i = 0; i < clients.Length; i++)
+        {
+            var came = await (i % 2 == 0 ? First : Second).JoinAsync(group, clients[i], Role.None, Token);
+            Assert.Equal((PresenceTransition.Came, i + 1, null), (came.Transition, came.GroupSize, came.Reason));
+        }
+        // A second connection of one that is there makes the group no larger, and its end no smaller.
+        await Second.JoinAsync(group, clients[0], Role.None, Token);
+        await Second.LeaveAsync(group, clients[0], Token);
+        for (int i = clients.Length - 1; i >= 0; i--)
+        {
+            var went = await (i % 2 == 0 ? First : Second).LeaveAsync(group, clients[i], Token);
+            Assert.Equal((PresenceTransition.Went, i, null), (went.Transition, went.GroupSize, went.Reason));
+        }
+    }
+
     protected static VisionId NewGroup() => VisionId.Parse("g-" + Guid.NewGuid().ToString("N"));
 
     protected static byte[] Utf8(string text) => Encoding.UTF8.GetBytes(text);

@@ -58,6 +58,9 @@ public sealed class RedisPresenceStoreFaultTests : IAsyncLifetime
                 && await Server.RunAsync("ZCARD", "ws:leases") == "2",
             state: () => one.Log + two.Log);
         Assert.Equal(expected.Order(), one.Changes.Concat(two.Changes).Order());
+        Assert.All(one.Heard.Concat(two.Heard), change => Assert.Equal("lost", change.Reason));
+        // Each group was told of with its size at that time: in the end it had nobody, or the one that stayed.
+        Assert.All(one.Heard.Concat(two.Heard), change => Assert.InRange(change.GroupSize, 0, 256));
         Assert.Equal(1, Assert.Single(await MembersAsync(two, Group)).Connections);
         Assert.Equal("ws:groups:" + one.Store.Incarnation, await GroupKeysAsync());
         for (int i = 0; i < 3; i++)

@@ -34,6 +34,9 @@ internal sealed class PresenceInstance : IPresenceWatcher, ILogger<RedisPresence
     /// <summary>What the watcher heard, as <c>Went group client</c>, sorted.</summary>
     public IReadOnlyList<string> Changes => [.. changes.Select(Text).Order(StringComparer.Ordinal)];
 
+    /// <summary>What the watcher heard, as it heard it.</summary>
+    public IReadOnlyList<PresenceChange> Heard => [.. changes.Select(one => one.Change)];
+
     public string Log => string.Join(" | ", log);
 
     /// <summary>Starts an instance and waits until it is ready.</summary>
