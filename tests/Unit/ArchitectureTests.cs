@@ -49,7 +49,7 @@ public sealed class ArchitectureTests
         { "Aether.Infrastructure", typeof(Breaking.UsesInfrastructure) },
         { "Aether.Api", typeof(Aether.Api.Controls.UsesItself) },
         { Mediator, typeof(SendGroup) },
-        { Validation, typeof(Application.Presence.JoinValidator) },
+        { Validation, typeof(BroadcastValidator) },
         { Redis, typeof(Infrastructure.Redis.RedisNames) },
         { AspNetCore, typeof(Breaking.UsesAspNetCore) },
     };

@@ -42,6 +42,9 @@ internal sealed class FakeConnection(VisionId client, VisionId group, DeliveryLo
     /// <summary>Blocks the loop while it is not set.</summary>
     public ManualResetEventSlim Gate { get; } = new(initialState: true);
 
+    /// <summary>Whether the loop is at it, and so takes nothing out of its inbox.</summary>
+    public bool IsInside => Volatile.Read(ref inside) > 0;
+
     /// <summary>Everything written was flushed.</summary>
     public bool IsFlushed => Volatile.Read(ref unflushed) == 0;
 

@@ -152,7 +152,10 @@ public sealed class HubTests
         var receiver = new FakeConnection(B, G, small.Next());
         Assert.True(await full.AttachAsync(receiver, Cancelled));
         receiver.Gate.Reset();
-        var taken = new List<string?>();
+        var taken = new List<string?> { "first" };
+        Assert.True(full.TryReceive(ChannelName.Group(G), Some.Message with { GroupId = G, Msg = "first" }));
+        // Or the loop, which may start late, would make room again behind the last refusal.
+        await Eventually.HoldsAsync(() => receiver.IsInside, "the loop is stuck with the first one");
         bool refused = false;
         for (int i = 0; i < 200; i++)
         {
