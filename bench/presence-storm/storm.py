@@ -3,8 +3,8 @@
     python3 bench/presence-storm/storm.py path/to/Aether.Api.dll [clients ...]
 
 Starts a server without Redis, lets full-profile clients join one group, and counts what the server sends about who came.
-Told one by one, the k-th to come is told to the k that are there: n * (n + 1) / 2 frames. The server gathers the
-changes of a group of more than 500.
+Told one by one, the k-th to come is told to the k that are there: n * (n + 1) / 2 frames, and somewhat more since those who connect together also
+hear of each other. The server gathers the changes of a group of more than 500.
 """
 
 import asyncio

@@ -207,7 +207,9 @@ public sealed class LegacyTests(TwoInstances instances, DefaultServer memory)
 
         string[] commands = await monitor.CommandsAsync();
 
-        Assert.Equal(3, commands.Count(command => command.Contains("\"PUBLISH\" \"channel:ws\"", StringComparison.Ordinal)));
+        Assert.Equal(
+            3,
+            commands.Count(command => command.Contains("\"PUBLISH\" \"channel:ws\"", StringComparison.Ordinal)));
         var names = RedisMonitor.NamesOf(commands);
         Assert.Equal(2, names.RemoveWhere(name => name.StartsWith("ws:probe:", StringComparison.Ordinal)));
         Assert.Equal(["ws:leases"], names);

@@ -6,8 +6,8 @@ using Aether.Domain;
 namespace Aether.Application.Presence;
 
 /// <summary>
-/// Tells a group who came and who went. In a large group each event goes to so many that a thousand clients who
-/// connect at once would cost a million frames; there the changes of a quarter of a second are one frame.
+/// Tells a group who came and who went. In a large group each event goes to so many that a thousand clients who connect
+/// at once would cost a million frames; there the changes of a quarter of a second are one frame.
 /// </summary>
 public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, TimeProvider time) : IPresenceWatcher
 {
@@ -25,7 +25,8 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
     /// <inheritdoc/>
     public void OnChanged(VisionId group, PresenceChange change)
     {
-        if (change.Transition is not (PresenceTransition.Came or PresenceTransition.Went) || change.Member is not { } member)
+        if (change.Transition is not (PresenceTransition.Came or PresenceTransition.Went)
+            || change.Member is not { } member)
             return;
         bool came = change.Transition == PresenceTransition.Came;
         // What is gathered already has to be told before anything newer, also when the group is small by now.
