@@ -57,7 +57,8 @@ public static class AetherRealtimeEndpoints
     private static Task WriteAsync(HttpContext context, HealthReport report)
     {
         context.Response.ContentType = "application/json";
-        string? reason = report.Entries.Values.Select(entry => entry.Description).FirstOrDefault(text => text is not null);
+        string? reason = report.Entries.Values
+            .Select(entry => entry.Description).FirstOrDefault(text => text is not null);
         return context.Response.WriteAsync(JsonSerializer.Serialize(
             new { status = report.Status == HealthStatus.Healthy ? "ok" : "unavailable", reason }));
     }

@@ -84,7 +84,7 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
         if (pending || unflushed == 0)
             return;
         unflushed = 0;
-#pragma warning disable CA2012 // It is consumed exactly once, in FinishFlush, and a Task would be allocated for each flush.
+#pragma warning disable CA2012 // It is consumed exactly once, in FinishFlush; a Task would be one object a flush.
         flush = pipe!.FlushAsync();
 #pragma warning restore CA2012
         if (flush.IsCompleted)

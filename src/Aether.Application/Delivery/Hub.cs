@@ -28,7 +28,8 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
         var client = EnterAsync(ChannelName.Client(connection.ClientId), connection);
         var group = EnterAsync(ChannelName.Group(connection.GroupId), connection);
         var broadcast = EnterAsync(ChannelName.Broadcast, connection);
-        bool live = await client.ConfigureAwait(false) & await group.ConfigureAwait(false) & await broadcast.ConfigureAwait(false);
+        bool[] all = await Task.WhenAll(client, group, broadcast).ConfigureAwait(false);
+        bool live = Array.TrueForAll(all, static one => one);
         if (live && !cancellationToken.IsCancellationRequested)
             return true;
         Detach(connection);
