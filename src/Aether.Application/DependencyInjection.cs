@@ -32,7 +32,6 @@ public static class DependencyInjection
         services.TryAddSingleton<IRealtime, Realtime>();
         services.TryAddSingleton<ServiceFactory>(provider => provider.GetRequiredService);
         services.TryAddSingleton<IMediator, Mediator>();
-        services.TryAddSingleton<IRealtime, Realtime>();
         services.AddSingleton(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>));
         return services.Scan(scan => scan.FromAssemblies(typeof(DependencyInjection).Assembly)
             .AddClasses(classes => classes.AssignableTo(typeof(IRequestHandler<,>)), publicOnly: false)
