@@ -54,6 +54,21 @@ public sealed class LimitTests(LimitTests.Server server) : IClassFixture<LimitTe
     }
 
     [Fact]
+    public async Task ShortMessage_IsTaken_GivenOneThatIsTooLongRightBehindIt()
+    {
+        await using var client = await ConnectRawAsync("a");
+        const string Short =
+            """{"msg_type":"msg","target":"echo","from_id":"a","payload":{},"sent_at":"2026-01-01"}""";
+        // In one packet, so that the head of the second is read together with the first.
+        await client.SendBytesAsync((byte[])[
+            .. RawClient.Frame(RawFrame.Text, Encoding.UTF8.GetBytes(Short)),
+            .. RawClient.FrameHead(RawFrame.Text, MaxBytes + 1)]);
+        var echo = await client.ReceiveAsync();
+        Assert.Equal(RawFrame.Text, echo?.Opcode);
+        Assert.Equal(1009, (await client.EndAsync()).Code);
+    }
+
+    [Fact]
     public async Task UnterminatedFragments_Close1009_AndCostNoMemory()
     {
         await using var client = await ConnectRawAsync("a");

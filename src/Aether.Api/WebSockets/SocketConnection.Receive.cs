@@ -10,6 +10,7 @@ internal abstract partial class SocketConnection
     private const int FirstBuffer = 4_096;
 
     private InboundFrames inbound;
+    private int ended;
     private long lastRead;
     private long lastMessage;
     private long messageStarted;
@@ -55,6 +56,7 @@ internal abstract partial class SocketConnection
                 byte[]? text = wake.EndOfMessage ? [] : await ReadMessageAsync(socket).ConfigureAwait(false);
                 if (text is not null)
                 {
+                    ended++;
                     Volatile.Write(ref lastMessage, Services.Clock.NowMs);
                     await TakeAsync(text).ConfigureAwait(false);
                 }
@@ -124,9 +126,13 @@ internal abstract partial class SocketConnection
 
     private bool IsWithinLimits(int received = 0)
     {
-        if (Math.Max(inbound.MessageBytes, (ulong)received) > (ulong)Services.Limits.MaxMessageBytes)
+        // The WebSocket reads a little ahead. If more messages have passed by than were taken, what is known of the
+        // frames is of a later one, and the one at hand must not be blamed for it.
+        bool isAtHand = inbound.Completed == ended;
+        ulong announced = isAtHand ? inbound.MessageBytes : 0;
+        if (Math.Max(announced, (ulong)received) > (ulong)Services.Limits.MaxMessageBytes)
             Close(CloseReason.MessageTooBig($"message: must be at most {Services.Limits.MaxMessageBytes} bytes"));
-        else if (inbound.Fragments > ConnectionLimits.MaxFragments)
+        else if (isAtHand && inbound.Fragments > ConnectionLimits.MaxFragments)
             Close(CloseReason.MessageTooBig($"message: must be at most {ConnectionLimits.MaxFragments} fragments"));
         return Reason is null;
     }
