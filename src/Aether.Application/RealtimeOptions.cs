@@ -145,6 +145,12 @@ public sealed class DeliveryOptions
     public int Loops { get; set; }
 
     /// <summary>
+    /// How long the frames of a group are held at most, to be written together, when the group's last flush is less
+    /// than that ago. 0: never. Quiet groups are never delayed.
+    /// </summary>
+    public Duration Coalesce { get; set; } = Duration.FromSeconds(0.001);
+
+    /// <summary>
     /// Whether the transport runs its continuations where the socket became ready. It saves a hop per message and is
     /// safe for this server's own work; a host whose other endpoints block threads leaves it off.
     /// </summary>
@@ -172,8 +178,8 @@ public enum InvalidMessages
 }
 
 /// <summary>
-/// A span of time in the configuration: seconds as a number (<c>30</c>, <c>0.5</c>) or <c>[d.]hh:mm:ss</c>. A plain
-/// <see cref="TimeSpan"/> would read <c>30</c> as thirty days.
+/// A span of time in the configuration: seconds as a number (<c>30</c>, <c>0.5</c>), milliseconds (<c>1ms</c>) or
+/// <c>[d.]hh:mm:ss</c>. A plain <see cref="TimeSpan"/> would read <c>30</c> as thirty days.
 /// </summary>
 /// <param name="Value">The span.</param>
 [TypeConverter(typeof(DurationConverter))]
@@ -201,13 +207,18 @@ internal sealed class DurationConverter : TypeConverter
     {
         if (value is string text)
         {
-            if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
-                && seconds < int.MaxValue)
-                return Duration.FromSeconds(seconds);
+            bool isMs = text.EndsWith("ms", StringComparison.Ordinal);
+            if (double.TryParse(
+                    isMs ? text.AsSpan(..^2) : text,
+                    NumberStyles.AllowDecimalPoint,
+                    CultureInfo.InvariantCulture,
+                    out double number)
+                && number < int.MaxValue)
+                return Duration.FromSeconds(isMs ? number / 1_000 : number);
             if (text.Contains(':', StringComparison.Ordinal)
                 && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span))
                 return new Duration(span);
         }
-        throw new FormatException("a duration is a number of seconds or hh:mm:ss");
+        throw new FormatException("a duration is a number of seconds, milliseconds as 5ms, or hh:mm:ss");
     }
 }

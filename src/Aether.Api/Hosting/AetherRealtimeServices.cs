@@ -43,7 +43,10 @@ public static class AetherRealtimeServices
         services.AddAetherInfrastructure(configuration.GetConnectionString("Redis"));
         services.AddAetherInstrumentation();
 
-        services.AddSingleton(provider => new DeliveryLoops(Options(provider).Delivery.Loops));
+        services.AddSingleton(provider => new DeliveryLoops(
+            Options(provider).Delivery.Loops,
+            coalesce: Options(provider).Delivery.Coalesce,
+            time: provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new Hub(
             provider.GetRequiredService<IMessageBus>(),
             provider.GetRequiredService<DeliveryLoops>(),

@@ -61,6 +61,7 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
             "Redis:Prefix",
             "must be at most 64 printable ASCII characters, without * ? [ ] { } and \\");
         CheckRange(options.Delivery.Loops, 0, 256, "Delivery:Loops");
+        CheckTime(options.Delivery.Coalesce, 0, 0.1, "Delivery:Coalesce");
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
 

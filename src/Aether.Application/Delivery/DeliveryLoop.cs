@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using System.Threading.Channels;
 
 namespace Aether.Application.Delivery;
@@ -15,15 +16,21 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     private readonly Channel<Delivery> inbox;
     private readonly ConcurrentQueue<Action> turns = new();
     private readonly Delivery[] batch = new Delivery[MaxBatch];
+    private readonly List<Frame> together = new(MaxBatch);
+    private readonly List<Receivers> written = [];
     private readonly List<Connection> touched = [];
+    private readonly Coalescing coalescing;
     private int scheduled;
 
     /// <summary>Creates a loop.</summary>
     /// <param name="index">Its place among the loops of the instance.</param>
     /// <param name="capacity">How many frames may wait for it.</param>
-    internal DeliveryLoop(int index, int capacity)
+    /// <param name="coalesce">How long frames of a hot group are held at most; zero: never.</param>
+    /// <param name="time">The clock.</param>
+    internal DeliveryLoop(int index, int capacity, TimeSpan coalesce, TimeProvider time)
     {
         Index = index;
+        coalescing = new Coalescing(coalesce, time, Wake);
         // Writers that wait are served in the order in which they came, ahead of later ones: order holds under
         // pressure.
         inbox = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(capacity) { SingleReader = true });
@@ -73,12 +80,15 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
                 count++;
             if (count > 0)
                 Deliver(batch.AsSpan(0, count));
+            if (coalescing.TakeDue())
+                WriteHeld();
             FlushTouched();
             if (count > 0 || !turns.IsEmpty)
                 continue;
             // Whoever adds something after this store schedules the loop anew; what was added before it is seen here.
             Interlocked.Exchange(ref scheduled, 0);
-            if ((inbox.Reader.Count == 0 && turns.IsEmpty) || Interlocked.Exchange(ref scheduled, 1) != 0)
+            if ((inbox.Reader.Count == 0 && turns.IsEmpty && !coalescing.IsDue)
+                || Interlocked.Exchange(ref scheduled, 1) != 0)
                 return;
         }
     }
@@ -92,6 +102,15 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     }
 
     internal ValueTask PutAsync(ChannelReceivers channel, Frame frame) => PutAsync(new Delivery(channel, frame));
+
+    /// <summary>Lets a connection hear a channel from now on. Only from the loop.</summary>
+    internal void Add(Receivers receivers, Connection connection)
+    {
+        // What is held came before it.
+        if (receivers.Held is not null)
+            WriteHeld();
+        receivers.Add(connection);
+    }
 
     /// <summary>Notes that a connection has to be flushed at the end of the batch. Only from the loop.</summary>
     internal void Touch(Connection connection)
@@ -115,51 +134,77 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
-    // All frames of one channel are written to one connection before the next connection is looked at: what belongs to
-    // it is then in the cache once per batch instead of once per frame.
     private void Deliver(Span<Delivery> deliveries)
     {
         for (int i = 0; i < deliveries.Length; i++)
         {
-            object? target = deliveries[i].Target;
-            if (target is null)
-                continue;
-            if (target is Connection connection)
+            var (target, frame) = deliveries[i];
+            switch (target)
             {
-                connection.Write(deliveries[i].Frame);
-                Touch(connection);
-            }
-            else if (target is Action turn)
-            {
-                turn();
-            }
-            else
-            {
-                var same = deliveries[i..];
-                foreach (var receiver in ((ChannelReceivers)target).Of(this).All)
-                    WriteAll(receiver, same, target);
-                foreach (ref var delivery in same)
-                {
-                    if (delivery.Target == target)
-                        delivery = default;
-                }
+                case ChannelReceivers channel:
+                    TakeTogether(deliveries[i..], channel);
+                    WriteOrHold(channel.Of(this));
+                    break;
+                case Connection connection:
+                    // Nothing comes after a close frame, so what came before it goes first.
+                    if (frame.IsClose)
+                        WriteHeld();
+                    connection.Write(frame);
+                    Touch(connection);
+                    break;
+                case Action turn:
+                    WriteHeld();
+                    turn();
+                    break;
             }
             deliveries[i] = default;
         }
     }
 
-    private void WriteAll(Connection receiver, Span<Delivery> deliveries, object target)
+    /// <summary>Moves every frame of a channel out of the rest of a batch.</summary>
+    private void TakeTogether(Span<Delivery> deliveries, ChannelReceivers channel)
     {
-        bool wrote = false;
-        foreach (ref readonly var delivery in deliveries)
+        foreach (ref var delivery in deliveries)
         {
-            if (delivery.Target != target || !receiver.Wants(delivery.Frame))
+            if (!ReferenceEquals(delivery.Target, channel))
                 continue;
-            receiver.Write(delivery.Frame);
-            wrote = true;
+            together.Add(delivery.Frame);
+            delivery = default;
         }
-        if (wrote)
-            Touch(receiver);
+    }
+
+    private void WriteOrHold(Receivers receivers)
+    {
+        if (!coalescing.TryHold(receivers, together))
+            WriteAll(receivers, together);
+        together.Clear();
+    }
+
+    private void WriteHeld()
+    {
+        foreach (var receivers in coalescing.Held)
+            WriteAll(receivers, receivers.Held!);
+        coalescing.Clear();
+    }
+
+    // All frames of one channel are written to one connection before the next connection is looked at: what belongs to
+    // it is then in the cache once per batch instead of once per frame.
+    private void WriteAll(Receivers receivers, List<Frame> frames)
+    {
+        foreach (var receiver in receivers.All)
+        {
+            bool wrote = false;
+            foreach (var frame in CollectionsMarshal.AsSpan(frames))
+            {
+                if (!receiver.Wants(frame))
+                    continue;
+                receiver.Write(frame);
+                wrote = true;
+            }
+            if (wrote)
+                Touch(receiver);
+        }
+        written.Add(receivers);
     }
 
     private void FlushTouched()
@@ -170,6 +215,8 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
             connection.Flush();
         }
         touched.Clear();
+        coalescing.NoteFlush(written);
+        written.Clear();
     }
 
     /// <summary>

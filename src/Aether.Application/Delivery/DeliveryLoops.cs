@@ -15,11 +15,15 @@ public sealed class DeliveryLoops
     /// <summary>Creates the loops.</summary>
     /// <param name="count">How many. 0: one for every two cores.</param>
     /// <param name="capacity">How many frames may wait for each.</param>
-    public DeliveryLoops(int count = 0, int capacity = Capacity)
+    /// <param name="coalesce">How long frames of a hot group are held at most; zero: never.</param>
+    /// <param name="time">The clock; by default the system's.</param>
+    public DeliveryLoops(
+        int count = 0, int capacity = Capacity, TimeSpan coalesce = default, TimeProvider? time = null)
     {
         if (count == 0)
             count = Math.Max(1, Environment.ProcessorCount / 2);
-        loops = [.. Enumerable.Range(0, count).Select(index => new DeliveryLoop(index, capacity))];
+        time ??= TimeProvider.System;
+        loops = [.. Enumerable.Range(0, count).Select(index => new DeliveryLoop(index, capacity, coalesce, time))];
     }
 
     /// <summary>All of them.</summary>

@@ -108,7 +108,7 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
                     continue;
                 channel.Wanted++;
                 // Seated before the subscription is asked for: its first message already finds the connection.
-                connection.Loop.Run(() => channel.Of(connection.Loop).Add(connection));
+                connection.Loop.Run(() => connection.Loop.Add(channel.Of(connection.Loop), connection));
                 return channel is { Subscribed: true, Settling: null } ? Task.FromResult(true) : SettleOnce(channel);
             }
         }

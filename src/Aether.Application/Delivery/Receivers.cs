@@ -11,6 +11,15 @@ internal sealed class Receivers(ChannelKind kind)
     private Connection[] seats = [];
     private int count;
 
+    /// <summary>What the channel is for.</summary>
+    public ChannelKind Kind => kind;
+
+    /// <summary>When its connections were last flushed after a frame of it, as a timestamp of the clock.</summary>
+    public long FlushedAt { get; set; } = long.MinValue / 2;
+
+    /// <summary>Frames that are held to be written together; <see langword="null"/>: none.</summary>
+    public List<Frame>? Held { get; set; }
+
     public ReadOnlySpan<Connection> All => seats.AsSpan(0, count);
 
     public void Add(Connection connection)

@@ -1,0 +1,92 @@
+using Aether.Domain;
+
+namespace Aether.Application.Delivery;
+
+/// <summary>
+/// Holds the frames of hot groups for a moment, so that each of their connections is flushed once for several frames.
+/// A group is hot when its last flush is less than that moment ago; a quiet one is never delayed. It belongs to one
+/// delivery loop, which alone calls it; only the timer's callback comes from elsewhere.
+/// </summary>
+internal sealed class Coalescing
+{
+    /// <summary>How many frames of a channel are held at most: more of them in one write save no more.</summary>
+    private const int MaxHeld = 64;
+
+    private readonly TimeSpan window;
+    private readonly long windowTicks;
+    private readonly TimeProvider time;
+    private readonly List<Receivers> held = [];
+    private readonly ITimer? timer;
+    private bool due;
+
+    /// <summary>Creates what holds frames for a loop.</summary>
+    /// <param name="window">How long a frame is held at most; zero: never.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="wake">Schedules the loop when what is held has to be written.</param>
+    public Coalescing(TimeSpan window, TimeProvider time, Action wake)
+    {
+        this.window = window;
+        this.time = time;
+        windowTicks = (long)(window.TotalSeconds * time.TimestampFrequency);
+        if (window == TimeSpan.Zero)
+            return;
+        timer = time.CreateTimer(_ =>
+        {
+            Volatile.Write(ref due, true);
+            wake();
+        }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>The channels of which frames are held, in the order in which holding them began.</summary>
+    public IReadOnlyList<Receivers> Held => held;
+
+    /// <summary>Whether the moment is over.</summary>
+    public bool IsDue => Volatile.Read(ref due);
+
+    /// <summary>Says once that the moment is over.</summary>
+    public bool TakeDue()
+    {
+        if (!IsDue)
+            return false;
+        Volatile.Write(ref due, false);
+        return true;
+    }
+
+    /// <summary>Takes frames of a channel to be written later, if the channel is hot.</summary>
+    public bool TryHold(Receivers receivers, List<Frame> frames)
+    {
+        if (timer is null || receivers.Kind == ChannelKind.Client)
+            return false;
+        if (receivers.Held is null)
+        {
+            if (time.GetTimestamp() - receivers.FlushedAt >= windowTicks)
+                return false;
+            receivers.Held = [];
+            held.Add(receivers);
+            if (held.Count == 1)
+                timer.Change(window, Timeout.InfiniteTimeSpan);
+        }
+        receivers.Held.AddRange(frames);
+        if (receivers.Held.Count >= MaxHeld)
+            due = true;
+        return true;
+    }
+
+    /// <summary>Forgets what was held; it has been written.</summary>
+    public void Clear()
+    {
+        foreach (var receivers in held)
+            receivers.Held = null;
+        held.Clear();
+    }
+
+    /// <summary>Takes note that the connections of these channels have just been flushed.</summary>
+    public void NoteFlush(List<Receivers> flushed)
+    {
+        if (timer is null || flushed.Count == 0)
+            return;
+        long now = time.GetTimestamp();
+        foreach (var receivers in flushed)
+            receivers.FlushedAt = now;
+    }
+}

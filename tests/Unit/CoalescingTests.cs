@@ -1,0 +1,174 @@
+using Aether.Application.Delivery;
+using Aether.Application.Wire;
+using Aether.Domain;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace Aether.Tests.Unit;
+
+public sealed class CoalescingTests
+{
+    private static readonly TimeSpan Window = TimeSpan.FromMilliseconds(1);
+    private static readonly VisionId A = VisionId.Parse("a");
+    private static readonly VisionId B = VisionId.Parse("b");
+    private static readonly VisionId G = VisionId.Parse("g");
+
+    private readonly FakeTimeProvider time = new();
+    private readonly DeliveryLoop loop;
+    private readonly Hub hub;
+    private readonly FakeConnection a;
+
+    public CoalescingTests()
+    {
+        (hub, loop) = Create(Window);
+        a = new FakeConnection(A, G, loop);
+    }
+
+    private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Deliver_WritesAtOnce_GivenAQuietGroup()
+    {
+        await AttachAsync(a);
+        for (int i = 1; i <= 3; i++)
+        {
+            await SendAsync(ChannelName.Group(G));
+            await IdleAsync();
+            Assert.Equal(i, a.Frames.Count);
+            Assert.Equal(i, a.Flushes);
+            time.Advance(Window);
+        }
+    }
+
+    [Fact]
+    public async Task Deliver_HoldsFramesAndFlushesThemOnce_GivenAHotGroup()
+    {
+        await AttachAsync(a);
+        await SendAsync(ChannelName.Group(G));
+        await IdleAsync();
+        for (int i = 0; i < 5; i++)
+        {
+            await SendAsync(ChannelName.Group(G));
+            await IdleAsync();
+        }
+        Assert.Single(a.Frames);
+        time.Advance(Window);
+        await Eventually.HoldsAsync(() => a is { Frames.Count: 6, IsFlushed: true }, "what was held is written");
+        Assert.Equal(2, a.Flushes);
+    }
+
+    [Fact]
+    public async Task Deliver_KeepsTheOrder_GivenFramesHeldAndFramesAfterThem()
+    {
+        await AttachAsync(a);
+        for (int i = 0; i < 200; i++)
+        {
+            await hub.ReceiveAsync(
+                ChannelName.Group(G), Some.Message with { GroupId = G, Msg = $"<{i}>" }, Cancelled);
+            if (i % 7 == 0)
+                time.Advance(Window / 2);
+        }
+        await IdleAsync();
+        time.Advance(Window);
+        await Eventually.HoldsAsync(() => a.Frames.Count == 200, "everything is there");
+        Assert.Equal(
+            Enumerable.Range(0, 200).Select(i => $"<{i}>"),
+            a.Frames.Select(frame => System.Text.RegularExpressions.Regex.Match(
+                System.Text.Encoding.UTF8.GetString(frame.Bytes.Span), "<[0-9]+>").Value));
+    }
+
+    [Fact]
+    public async Task Deliver_WritesWithoutWaiting_GivenAsManyFramesAsOneWriteIsGoodFor()
+    {
+        await AttachAsync(a);
+        for (int i = 0; i < 65; i++)
+        {
+            await SendAsync(ChannelName.Group(G));
+            await IdleAsync();
+        }
+        Assert.Equal(65, a.Frames.Count);
+        Assert.Equal(2, a.Flushes);
+    }
+
+    [Fact]
+    public async Task Deliver_NeverHolds_GivenAClientsOwnChannel()
+    {
+        await AttachAsync(a);
+        for (int i = 1; i <= 3; i++)
+        {
+            await hub.ReceiveAsync(
+                ChannelName.Client(A),
+                Some.Message with { Target = Target.Direct, ToId = A, GroupId = G },
+                Cancelled);
+            await IdleAsync();
+            Assert.Equal(i, a.Frames.Count);
+        }
+    }
+
+    [Fact]
+    public async Task Deliver_NeverHolds_GivenAWindowOfZero()
+    {
+        var (off, itsLoop) = Create(TimeSpan.Zero);
+        var connection = new FakeConnection(A, G, itsLoop);
+        Assert.True(await off.AttachAsync(connection, Cancelled));
+        for (int i = 1; i <= 3; i++)
+        {
+            await off.ReceiveAsync(ChannelName.Group(G), Some.Message with { GroupId = G }, Cancelled);
+            await IdleAsync(itsLoop);
+            Assert.Equal(i, connection.Frames.Count);
+        }
+    }
+
+    [Fact]
+    public async Task Deliver_WritesWhatIsHeldFirst_GivenACloseFrame()
+    {
+        await AttachAsync(a);
+        await SendAsync(ChannelName.Group(G));
+        await IdleAsync();
+        await SendAsync(ChannelName.Group(G));
+        await loop.SendAsync(a, Frame.OfClose(CloseReason.Flooding));
+        await IdleAsync();
+        Assert.Equal([false, false, true], a.Frames.Select(frame => frame.IsClose));
+    }
+
+    [Fact]
+    public async Task AttachAsync_GivesNothingFromBefore_GivenAGroupWithFramesHeld()
+    {
+        await AttachAsync(a);
+        await SendAsync(ChannelName.Group(G));
+        await IdleAsync();
+        await SendAsync(ChannelName.Group(G));
+        await IdleAsync();
+        var b = new FakeConnection(B, G, loop);
+        await AttachAsync(b);
+        time.Advance(Window);
+        await IdleAsync();
+        Assert.Equal(2, a.Frames.Count);
+        Assert.Empty(b.Frames);
+    }
+
+    private (Hub Hub, DeliveryLoop Loop) Create(TimeSpan window)
+    {
+        var loops = new DeliveryLoops(1, coalesce: window, time: time);
+        return (new Hub(new SubscriptionBus(), loops, new ServerMessages(time)), loops.Next());
+    }
+
+    private async Task AttachAsync(FakeConnection connection)
+    {
+        Assert.True(await hub.AttachAsync(connection, Cancelled));
+        await IdleAsync();
+    }
+
+    private ValueTask SendAsync(ChannelName channel) =>
+        hub.ReceiveAsync(channel, Some.Message with { GroupId = G }, Cancelled);
+
+    /// <summary>Completes when the loop has been through all that it was given, and has flushed.</summary>
+    private Task IdleAsync() => IdleAsync(loop);
+
+    private static async Task IdleAsync(DeliveryLoop loop)
+    {
+        var probe = new FakeConnection(B, G, loop);
+        await loop.SendAsync(probe, Frame.KeepAlive);
+        await Eventually.HoldsAsync(() => probe is { Frames.Count: 1, IsFlushed: true }, "the loop has been through");
+    }
+}
