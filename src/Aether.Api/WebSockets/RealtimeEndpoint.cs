@@ -40,77 +40,50 @@ internal sealed class RealtimeEndpoint(
         Problems.BadRequestAsync(context, "path", "must be " + Route + " with ids of 1 to 64 of A-Z a-z 0-9 _ -");
 
     /// <summary>Serves one request.</summary>
-    public async Task HandleAsync(HttpContext context)
+    public Task HandleAsync(HttpContext context)
     {
         var request = context.Request;
         if (!VisionId.TryParse(context.GetRouteValue("group_id") as string, out var group))
-        {
-            await Problems.BadRequestAsync(context, "group_id", VisionId.Rule).ConfigureAwait(false);
-            return;
-        }
+            return Problems.BadRequestAsync(context, "group_id", VisionId.Rule);
         if (!VisionId.TryParse(context.GetRouteValue("client_id") as string, out var client))
-        {
-            await Problems.BadRequestAsync(context, "client_id", VisionId.Rule).ConfigureAwait(false);
-            return;
-        }
+            return Problems.BadRequestAsync(context, "client_id", VisionId.Rule);
         if (!RoleNames.TryParse(request.Query["role"], out var role))
-        {
-            await Problems.BadRequestAsync(context, "role", "must be controller, worker or observer")
-                .ConfigureAwait(false);
-            return;
-        }
+            return Problems.BadRequestAsync(context, "role", "must be controller, worker or observer");
         if ((string?)request.Query["echo"] is not (null or "on" or "off"))
-        {
-            await Problems.BadRequestAsync(context, "echo", "must be on or off").ConfigureAwait(false);
-            return;
-        }
+            return Problems.BadRequestAsync(context, "echo", "must be on or off");
         if (apiKeys.Find(request) is not { } grant)
         {
-            await Problems.WriteAsync(
-                context, StatusCodes.Status401Unauthorized, "Unauthorized", "a valid API key is needed, exactly once")
-                .ConfigureAwait(false);
-            return;
+            return Problems.WriteAsync(
+                context, StatusCodes.Status401Unauthorized, "Unauthorized", "a valid API key is needed, exactly once");
         }
         if (!origins.Allows(request))
         {
-            await Problems.WriteAsync(
-                context, StatusCodes.Status403Forbidden, "Forbidden", "this origin may not connect")
-                .ConfigureAwait(false);
-            return;
+            return Problems.WriteAsync(
+                context, StatusCodes.Status403Forbidden, "Forbidden", "this origin may not connect");
         }
         if (!grant.Access.Covers(group))
         {
-            await Problems.WriteAsync(
-                context, StatusCodes.Status403Forbidden, "Forbidden", "this API key is not good for this group")
-                .ConfigureAwait(false);
-            return;
+            return Problems.WriteAsync(
+                context, StatusCodes.Status403Forbidden, "Forbidden", "this API key is not good for this group");
         }
         if (!registry.HasRoom)
         {
-            await Problems.UnavailableAsync(
-                context, registry.Draining ? "the instance restarts" : "the instance is full", RetryAfterSeconds)
-                .ConfigureAwait(false);
-            return;
+            return Problems.UnavailableAsync(
+                context, registry.Draining ? "the instance restarts" : "the instance is full", RetryAfterSeconds);
         }
         if (!bus.IsReady || !presence.IsReady)
-        {
-            await RefuseWithoutBackplaneAsync(context).ConfigureAwait(false);
-            return;
-        }
+            return RefuseWithoutBackplaneAsync(context);
         if (!context.WebSockets.IsWebSocketRequest)
         {
             context.Response.Headers.Upgrade = "websocket";
-            await Problems.WriteAsync(
-                context, StatusCodes.Status426UpgradeRequired, "Upgrade required", "this is a WebSocket endpoint")
-                .ConfigureAwait(false);
-            return;
+            return Problems.WriteAsync(
+                context, StatusCodes.Status426UpgradeRequired, "Upgrade required", "this is a WebSocket endpoint");
         }
         var profile = new Profile(
             Full: context.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocols.Full),
             Echo: request.Query["echo"] != "off",
             role);
-        await ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Credential)
-            .ConfigureAwait(false);
+        return ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Credential);
     }
 
     private static Task RefuseWithoutBackplaneAsync(HttpContext context) =>

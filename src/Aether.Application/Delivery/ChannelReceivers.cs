@@ -9,18 +9,20 @@ internal delegate void ConnectionsAction(ReadOnlySpan<Connection> connections);
 internal sealed class ChannelReceivers
 {
     private readonly Receivers?[] byLoop;
+    private readonly int[] wantedByLoop;
     private readonly Lock order = new();
 
     public ChannelReceivers(ChannelName name, int loops)
     {
         Name = name;
         byLoop = new Receivers?[loops];
+        wantedByLoop = new int[loops];
     }
 
     public ChannelName Name { get; }
 
     /// <summary>How many connections want it. Guarded by this object's lock, as are the next two.</summary>
-    public int Wanted { get; set; }
+    public int Wanted { get; private set; }
 
     /// <summary>Whether the bus is subscribed.</summary>
     public bool Subscribed { get; set; }
@@ -35,7 +37,18 @@ internal sealed class ChannelReceivers
     public Receivers Of(DeliveryLoop loop) => byLoop[loop.Index] ??= new Receivers(Name.Kind);
 
     /// <summary>
-    /// Hands a frame to every loop in one step: two frames of the channel never reach two loops in different orders.
+    /// Takes note that a connection of a loop wants the channel (1) or wants it no longer (-1), under this object's
+    /// lock. A loop with none is not bothered with the channel's frames.
+    /// </summary>
+    public void Want(DeliveryLoop loop, int change)
+    {
+        Wanted += change;
+        Volatile.Write(ref wantedByLoop[loop.Index], wantedByLoop[loop.Index] + change);
+    }
+
+    /// <summary>
+    /// Hands a frame to every loop that has receivers, in one step: two frames of the channel never reach two loops in
+    /// different orders. One of the loops runs on this thread, if it does not run yet.
     /// </summary>
     public bool TryPut(DeliveryLoops loops, Frame frame)
     {
@@ -43,8 +56,20 @@ internal sealed class ChannelReceivers
         lock (order)
         {
             foreach (var loop in loops.All)
-                all &= loop.TryPut(this, frame);
+            {
+                if (HasReceivers(loop))
+                    all &= loop.TryPut(this, frame);
+            }
         }
+        DeliveryLoop? here = null;
+        foreach (var loop in loops.All)
+        {
+            if (!HasReceivers(loop))
+                continue;
+            here?.Wake();
+            here = loop;
+        }
+        here?.RunHere();
         return all;
     }
 
@@ -58,7 +83,7 @@ internal sealed class ChannelReceivers
         }
     }
 
-    /// <summary>As <see cref="TryPut"/>, but completes when every loop had room.</summary>
+    /// <summary>As <see cref="TryPut"/>, but completes when every loop had room, and runs none here.</summary>
     public ValueTask PutAsync(DeliveryLoops loops, Frame frame)
     {
         lock (order)
@@ -68,6 +93,8 @@ internal sealed class ChannelReceivers
             var puts = new List<Task>(loops.All.Count);
             foreach (var loop in loops.All)
             {
+                if (!HasReceivers(loop))
+                    continue;
                 var put = loop.PutAsync(this, frame);
                 if (!put.IsCompletedSuccessfully)
                     puts.Add(put.AsTask());
@@ -75,4 +102,6 @@ internal sealed class ChannelReceivers
             return puts.Count == 0 ? default : new ValueTask(Task.WhenAll(puts));
         }
     }
+
+    private bool HasReceivers(DeliveryLoop loop) => Volatile.Read(ref wantedByLoop[loop.Index]) > 0;
 }

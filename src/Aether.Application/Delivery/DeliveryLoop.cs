@@ -71,34 +71,44 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
 
     void IThreadPoolWorkItem.Execute()
     {
-        while (true)
+        do
         {
-            while (turns.TryDequeue(out var turn))
-                turn();
-            int count = 0;
-            while (count < MaxBatch && inbox.Reader.TryRead(out batch[count]))
-                count++;
-            if (count > 0)
-                Deliver(batch.AsSpan(0, count));
-            if (coalescing.TakeDue())
-                WriteHeld();
-            FlushTouched();
-            if (count > 0 || !turns.IsEmpty)
-                continue;
-            // Whoever adds something after this store schedules the loop anew; what was added before it is seen here.
-            Interlocked.Exchange(ref scheduled, 0);
-            if ((inbox.Reader.Count == 0 && turns.IsEmpty && !coalescing.IsDue)
-                || Interlocked.Exchange(ref scheduled, 1) != 0)
-                return;
+            while (RunBatch())
+            {
+            }
         }
+        while (!TryRest());
     }
 
-    internal bool TryPut(ChannelReceivers channel, Frame frame)
+    /// <summary>Puts a frame of a channel into the inbox, if there is room; the loop is yet to be woken.</summary>
+    internal bool TryPut(ChannelReceivers channel, Frame frame) => inbox.Writer.TryWrite(new Delivery(channel, frame));
+
+    /// <summary>Has the thread pool run the loop, unless somebody runs it already.</summary>
+    internal void Wake()
     {
-        if (!inbox.Writer.TryWrite(new Delivery(channel, frame)))
-            return false;
-        Wake();
-        return true;
+        if (TryRise())
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>
+    /// Runs a batch on this thread, unless somebody runs the loop already, and leaves the rest to the thread pool. For
+    /// threads of the pool that have nothing else to do: waking another one costs more than writing a frame.
+    /// </summary>
+    internal void RunHere()
+    {
+        if (!TryRise())
+            return;
+        bool rests = false;
+        try
+        {
+            RunBatch();
+            rests = TryRest();
+        }
+        finally
+        {
+            if (!rests)
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
     }
 
     internal ValueTask PutAsync(ChannelReceivers channel, Frame frame) => PutAsync(new Delivery(channel, frame));
@@ -128,10 +138,31 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
         return put;
     }
 
-    private void Wake()
+    private bool TryRise() => Volatile.Read(ref scheduled) == 0 && Interlocked.Exchange(ref scheduled, 1) == 0;
+
+    private bool TryRest()
     {
-        if (Volatile.Read(ref scheduled) == 0 && Interlocked.Exchange(ref scheduled, 1) == 0)
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        // Whoever adds something after this store runs the loop anew; what was added before it is seen here.
+        Interlocked.Exchange(ref scheduled, 0);
+        return (inbox.Reader.Count == 0 && turns.IsEmpty && !coalescing.IsDue)
+            || Interlocked.Exchange(ref scheduled, 1) != 0;
+    }
+
+    /// <summary>Writes what waits, up to a batch, and flushes.</summary>
+    /// <returns>Whether there may be more.</returns>
+    private bool RunBatch()
+    {
+        while (turns.TryDequeue(out var turn))
+            turn();
+        int count = 0;
+        while (count < MaxBatch && inbox.Reader.TryRead(out batch[count]))
+            count++;
+        if (count > 0)
+            Deliver(batch.AsSpan(0, count));
+        if (coalescing.TakeDue())
+            WriteHeld();
+        FlushTouched();
+        return count > 0 || !turns.IsEmpty;
     }
 
     private void Deliver(Span<Delivery> deliveries)

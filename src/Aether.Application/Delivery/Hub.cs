@@ -106,7 +106,7 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
             {
                 if (channel.Retired)
                     continue;
-                channel.Wanted++;
+                channel.Want(connection.Loop, 1);
                 // Seated before the subscription is asked for: its first message already finds the connection.
                 connection.Loop.Run(() => connection.Loop.Add(channel.Of(connection.Loop), connection));
                 return channel is { Subscribed: true, Settling: null } ? Task.FromResult(true) : SettleOnce(channel);
@@ -120,7 +120,8 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
         lock (channel)
         {
             connection.Loop.Run(() => channel.Of(connection.Loop).Remove(connection));
-            if (--channel.Wanted == 0)
+            channel.Want(connection.Loop, -1);
+            if (channel.Wanted == 0)
                 _ = SettleOnce(channel);
         }
     }
