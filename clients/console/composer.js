@@ -131,7 +131,9 @@ export function showComposer(connection, send) {
     say(status, "Sending …");
     try {
       const { instances } = await send(content.message, content.message.id);
-      say(status, `Taken: published on ${plural(instances, "instance")}.`, "good");
+      const { msg_type, target } = content.message;
+      say(status, target === "echo" || msg_type === "heartbeat" ? "Taken by the server."
+        : `Taken: published on ${plural(instances, "instance")}.`, "good");
     } catch (error) {
       const { code, message } = /** @type {any} */ (error);
       say(status, `Refused${code ? ` (${code})` : ""}: ${message}`, "bad");

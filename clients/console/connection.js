@@ -102,6 +102,7 @@ export class Connection extends EventTarget {
     if (status.textContent !== text) status.textContent = text;
     setText(byId("facts"), state === "open" ? facts(this.client?.welcome) : "");
     byId("disconnect").hidden = state === "closed";
+    byId("connect").className = state === "closed" ? "primary" : "";
     setText(byId("connect"), state === "closed" ? "Connect" : "Reconnect");
   }
 

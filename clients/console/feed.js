@@ -97,7 +97,7 @@ export function showFeed(connection) {
     list.prepend(fresh);
     while (list.childElementCount > mostRows) list.lastElementChild?.remove();
     const empty = listed.length === 0;
-    list.hidden = byId("feed-head").hidden = empty;
+    byId("feed-scroll").hidden = empty;
     byId("feed-empty").hidden = !empty;
     if (empty) setText(byId("feed-empty"), seq === 0 || filteredOut.length === 0
       ? "Nothing has passed yet. Messages to the group and to everybody appear here, and direct ones to or from this page."
@@ -111,7 +111,8 @@ export function showFeed(connection) {
     const node = element("div", { role: "option", id: `m${entry.seq}`, className: `row ${kind}`, "aria-selected": "false" },
       element("span", { className: "time", textContent: timeOfDay(entry.at) }),
       element("span", { className: "kind", textContent: mark || kind }),
-      element("span", { className: "ends", textContent: `${from} → ${to}` }),
+      element("span", { className: "ends" }, element("span", { textContent: from }),
+        element("span", { textContent: ` → ${to}` })),
       element("span", { className: "text", textContent: text || "–" }),
       element("span", { className: "json", textContent: compact(message.payload) }));
     node.entry = entry;

@@ -50,11 +50,11 @@ export function showTraffic(connection) {
     const seconds = latency.history(now);
     const middle = (/** @type {"roundTrip" | "delivery"} */ what) =>
       seconds.map((second) => summary(second?.[what] ?? [])?.median ?? null);
-    plot(byId("rate"), [{ values: rates, style: "--plot-1", fill: true }], number);
+    plot(byId("rate"), [{ values: rates, style: "--plot-1", fill: true }], number, 10);
     plot(byId("latency"), [
       { values: middle("roundTrip"), style: "--plot-1" },
       { values: middle("delivery"), style: "--plot-2", dots: true },
-    ], milliseconds);
+    ], milliseconds, 1);
 
     const known = rates.filter((value) => value !== null);
     setText(byId("rate-values"), known.length ? figures("", known.at(-1), known, number)
@@ -106,8 +106,9 @@ function figures(name, current, values, format) {
  * @param {HTMLCanvasElement} canvas
  * @param {{ values: (number | null)[], style: string, fill?: boolean, dots?: boolean }[]} lines
  * @param {(value: number) => string} format
+ * @param {number} least what the axis reaches at least
  */
-function plot(canvas, lines, format) {
+function plot(canvas, lines, format, least) {
   const { clientWidth: width, clientHeight: height } = canvas;
   if (width === 0) return;
   const ratio = devicePixelRatio || 1;
@@ -123,7 +124,7 @@ function plot(canvas, lines, format) {
   context.clearRect(0, 0, width, height);
   context.font = `11px ${styles.fontFamily}`;
 
-  const top = ceiling(Math.max(...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
+  const top = ceiling(Math.max(least, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
   const labels = [0, top / 2, top].map(format);
   const left = Math.max(...labels.map((label) => context.measureText(label).width)) + 8;
   const box = { left, right: width - 4, top: 8, bottom: height - 18 };
@@ -188,6 +189,6 @@ function runs(values) {
 
 /** 1, 2 or 5 times a power of ten, not below the value. */
 function ceiling(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
+  const power = 10 ** Math.floor(Math.log10(value));
   return (value <= power ? 1 : value <= 2 * power ? 2 : value <= 5 * power ? 5 : 10) * power;
 }
