@@ -11,6 +11,8 @@ if (args is ["--budgets"])
 
 var config = ManualConfig.Create(DefaultConfig.Instance)
     .AddDiagnoser(MemoryDiagnoser.Default)
+    // The two minutes that it gives the build are not enough for a machine that is busy.
+    .WithBuildTimeout(TimeSpan.FromMinutes(10))
     .WithArtifactsPath(Path.Combine("artifacts", "benchmarks"));
 if (!RedisServer.IsInstalled)
 {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using StackExchange.Redis;
 
 namespace Aether.Benchmarks.Redis;
@@ -13,7 +14,20 @@ internal sealed class RedisServer : IAsyncDisposable
     private const string Program = "redis-server";
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(10);
 
+    private static readonly Lock Gate = new();
+    private static readonly HashSet<Process> Running = [];
+    private static bool over;
+
+    // The runtime itself no longer ends a process in good order when it gets a signal.
+    private static readonly PosixSignalRegistration[] Signals =
+    [
+        .. ((PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP])
+            .Select(signal => PosixSignalRegistration.Create(signal, static _ => EndAll())),
+    ];
+
     private readonly Process process;
+
+    static RedisServer() => AppDomain.CurrentDomain.ProcessExit += static (_, _) => EndAll();
 
     private RedisServer(Process process, ConnectionMultiplexer connection)
     {
@@ -35,12 +49,10 @@ internal sealed class RedisServer : IAsyncDisposable
         int port = FreePort();
         string[] arguments =
             ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning"];
-        var process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true })
-            ?? throw new InvalidOperationException(Program + " did not start");
+        var process = Start(arguments);
         // Read, or the server blocks on a full pipe.
         process.OutputDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => End(process);
         try
         {
             await ListensAsync(process, port).ConfigureAwait(false);
@@ -85,11 +97,37 @@ internal sealed class RedisServer : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
+    private static Process Start(string[] arguments)
+    {
+        lock (Gate)
+        {
+            ObjectDisposedException.ThrowIf(over, typeof(RedisServer));
+            var process = Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true })
+                ?? throw new InvalidOperationException(Program + " did not start");
+            Running.Add(process);
+            return process;
+        }
+    }
+
     private static void End(Process process)
     {
-        if (process.HasExited)
-            return;
-        process.Kill();
-        process.WaitForExit();
+        lock (Gate)
+        {
+            if (!Running.Remove(process) || process.HasExited)
+                return;
+            process.Kill();
+            process.WaitForExit();
+        }
+    }
+
+    // Whatever still runs here fails without its server, and must not start another one.
+    private static void EndAll()
+    {
+        lock (Gate)
+        {
+            over = true;
+            foreach (var process in Running.ToList())
+                End(process);
+        }
     }
 }
