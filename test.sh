@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test suite, or only those named:  ./test.sh [unit|integration|e2e|python|node ...]
+# Builds everything and runs every test suite, or only those named:  ./test.sh [unit|integration|e2e|python|node|budgets ...]
 # The last line is "N passed, N failed" over all of them; the exit code is 0 only if nothing failed.
 set -euo pipefail
 
@@ -8,7 +8,7 @@ export LC_ALL=C.UTF-8 DOTNET_CLI_UI_LANGUAGE=en DOTNET_NOLOGO=1 DOTNET_CLI_TELEM
 # Left-over build processes would keep the caller's pipes open.
 export MSBUILDDISABLENODEREUSE=1
 
-readonly all=(unit integration e2e python node)
+readonly all=(unit integration e2e python node budgets)
 readonly sdk_major=10
 readonly node_major=20
 # Debian's own: another python3 may come first in PATH, and has none of its packages.
@@ -71,7 +71,7 @@ has_module() {
 
 install_missing() {
     local missing=()
-    if wanted integration || wanted e2e || wanted python; then
+    if wanted integration || wanted e2e || wanted python || wanted budgets; then
         command -v redis-server >/dev/null || missing+=(redis-server)
     fi
     if wanted python; then
@@ -193,6 +193,17 @@ node_suite() {
         $((SECONDS - started))
 }
 
+# What an operation of each benchmark may allocate; how long it takes is not asked here.
+budgets_suite() {
+    local name=budgets code=0 started=$SECONDS
+    run dotnet bench/Aether.Benchmarks/bin/Release/net10.0/Aether.Benchmarks.dll --budgets >"$logs/$name" 2>&1 || code=$?
+    local total bad skipped
+    total=$(number "$logs/$name" '^Budgets +Total: ' Total)
+    bad=$(number "$logs/$name" '^Budgets +Total: ' Failed)
+    skipped=$(number "$logs/$name" '^Budgets +Total: ' Skipped)
+    count "$name" "$code" $((total - bad - skipped)) "$bad" $((SECONDS - started))
+}
+
 for suite in "${suites[@]}"; do
     case $suite in
         unit) dotnet_suite unit Unit ;;
@@ -200,6 +211,7 @@ for suite in "${suites[@]}"; do
         e2e) dotnet_suite e2e E2E ;;
         python) python_suite ;;
         node) node_suite ;;
+        budgets) budgets_suite ;;
     esac
 done
 finished=yes
