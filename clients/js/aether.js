@@ -1,4 +1,4 @@
-// The client of Aether Realtime V3. What goes over the wire, and why: docs/protocol.md.
+// The client of Aether Realtime V3. The protocol is in docs/protocol.md.
 
 /**
  * @typedef {import("./types.js").Connection} Connection
@@ -26,7 +26,7 @@ export class AetherError extends Error {
   }
 }
 
-/** Ms to wait at least, and up to how many more by chance; undefined: it would only happen again. */
+/** Ms to wait at least, and up to how many more by chance; undefined: stop. */
 const delay = (code = 0, tries = 0) => {
   const is = (/** @type {RegExp} */ codes) => codes.test(String(code));
   if (is(/40..|100[237]/)) return undefined;
@@ -49,7 +49,10 @@ export function connect({
     [isId(group), "group: must be 1 to 64 of A-Z a-z 0-9 _ -"],
     [isId(client), "client: must be 1 to 64 of A-Z a-z 0-9 _ -"],
     [!role || /^(controller|worker|observer)$/.test(role), "role: must be controller, worker or observer"],
-    [keys === undefined || (keys && /^(string|function)$/.test(typeof keys)), "key: must be a string or a function"],
+    [/string|function|undefined/.test(typeof keys) && keys !== "", "key: must be a string or a function"],
+    [!token || token === keys, "token: must not be given beside key"],
+    [room >= 0, "outbox: must be a number"],
+    [heartbeat === undefined || heartbeat > 0, "heartbeat: must be a number of ms"],
     [WebSocket, "WebSocket: must be given, or Node 20 run with --experimental-websocket"],
   ]) if (!valid) throw new TypeError(String(rule));
   const address = url.replace(/^http/, "ws").replace(/\/*$/, `/v3/ws/group/${group}/client/${client}?`)
@@ -59,24 +62,23 @@ export function connect({
   const life = new AbortController();
   /** @type {Map<any, (payload: any, message: Message) => unknown>} */
   const handlers = new Map();
-  const handled = new Map(); // sender and id → the answer, null while it is worked on
-  const outbox = new Map(); // id → not written yet
-  const waiting = new Map(); // id → written, and not answered yet
-  /** @type {any} */
-  let socket;
-  /** @type {any} */
-  let refused; // the last key that was
-  /** @type {any} */
-  let said; // with setState
-  /** @type {any} */
-  let timer; // until the upgrade, the end of a quiet start, or the next try
-  /** @type {any} */
-  let beat;
-  /** @type {number | undefined} */
-  let earliest; // while the next try waits
-  /** @type {AetherError | undefined} */
-  let over;
-  let turn = 0; // what was begun in an earlier turn is not heard any more
+  const handled = new Map(); // sender and id: the answer, null before
+  const outbox = new Map(); // by id: not written yet
+  const waiting = new Map(); // by id: written, not answered yet
+  /** @type {any[]} */
+  let [
+    socket,
+    timer, // of this attempt or the next
+    earliest, // while the next try waits
+    beat,
+    refused, // the last key that was
+    said, // with setState
+    over, // the error of all that comes too late
+    asked, // for the roster
+    loading,
+    missed, // events since then
+  ] = [];
+  let turn = 0; // what an earlier one began is not heard
   let tries = 0;
   let interval = 0;
   let heard = now();
@@ -90,7 +92,7 @@ export function connect({
 
   // ---- sending
 
-  /** Settled by the ack, or with `reply` by whatever has it in `reply_to`. @returns {Promise<any>} */
+  /** With `reply`, what is settled by `reply_to` and not by the ack. @returns {Promise<any>} */
   const deliver = (/** @type {Outgoing} */ message, ack = true, reply = false) => new Promise((resolve, reject) => {
     const { payload = {}, cmd, to_id, id = random() } = message;
     if (over) throw over;
@@ -138,7 +140,7 @@ export function connect({
     } else if (server === "gap") {
       gap("the server may have missed messages", payload.since);
     } else if (echoed || server === "ack" || cmd === "roster" || (reply_to && /^reply(_error)?$/.test(cmd ?? ""))) {
-      // Nobody waits for this answer any more.
+      // Nobody waits for it.
     } else if (msg_type === "presence") {
       missed?.push(message);
       if (asked) apply(members, message);
@@ -179,12 +181,6 @@ export function connect({
 
   /** @type {Map<string, Member>} */
   const members = new Map();
-  /** @type {Promise<void> | undefined} */
-  let loading;
-  /** @type {Message[] | undefined} */
-  let missed; // since the newest loading began
-  let asked = false;
-
   const apply = (/** @type {Map<string, any>} */ to, /** @type {Message} */ { from_id, cmd, payload, sent_at }) => {
     const one = [{ ...payload, client_id: from_id }];
     const { left = cmd === "leave" ? one : [], joined = cmd === "leave" ? [] : one } = payload;
@@ -201,7 +197,7 @@ export function connect({
     for (let offset = 0, more = true; more;) {
       const { payload: { members: page, total } } = await deliver(
         { msg_type: "presence", target: "echo", cmd: "roster", payload: { offset, limit: 500 } }, true, true);
-      // Pages overlap by one. If that one is not known, others left, and somebody fell between the pages.
+      // Pages overlap by one. If that one is new, others left, and somebody fell between the pages.
       if (offset && page[0] && !fresh.has(page[0].client_id)) offset = Math.max(0, offset - 250);
       else {
         for (const member of page) fresh.set(member.client_id, member);
@@ -229,7 +225,7 @@ export function connect({
         return mine === turn && retry("the key function failed: " + messageOf(error));
       }
       if (mine !== turn) return;
-      if (refused && key === refused) return end("the key was refused, and there is no other", 4001);
+      if (refused && key === refused) return end("the key was refused", 4001);
     }
     const protocols = ["aether.v3"];
     if (key) {
@@ -239,7 +235,7 @@ export function connect({
     let upgraded = false;
     timer = setTimeout(retry, 15_000, "the server does not answer");
     socket = new WebSocket(address, protocols);
-    socket.onopen = () => (upgraded = true); // ready is what the first frame, the welcome, says
+    socket.onopen = () => (upgraded = true); // ready comes with the welcome
     socket.onmessage = (/** @type {any} */ { data }) => mine === turn && receive(JSON.parse(data));
     socket.onerror = () => {};
     socket.onclose = (/** @type {any} */ { code, reason }) => {
@@ -261,7 +257,7 @@ export function connect({
   };
 
   const probe = () => me.state === "open" && me.ping().catch(() => {});
-  /** Browsers are not told why an upgrade was refused; whoever asks the same address over HTTP is. */
+  /** Why an upgrade was refused is told over HTTP only. */
   const explain = async (mine = 0, /** @type {any} */ key = undefined) => {
     let reason, status = 0, least = 0;
     try {
@@ -272,7 +268,7 @@ export function connect({
       status = answer.status;
       reason = `${problem?.detail ?? answer.statusText} (${status})`;
       if (status === 503) least = 1_000 * Number(answer.headers.get("Retry-After")) || 0;
-      if (status === 426) reason = "something between does not let WebSockets through";
+      if (status === 426) reason = "something between does not pass WebSockets";
     } catch (error) {
       reason = "the server cannot be reached: " + messageOf(error);
     }
@@ -295,7 +291,7 @@ export function connect({
     timer = setTimeout(open, wait + Math.random() * spread);
     become(me.state === "connecting" ? "connecting" : "reconnecting", reason);
   };
-  /** The network or the user is back: time to try again, or to find out that the connection is dead. */
+  /** The network or the user is back: try at once, or find out that the connection is dead. */
   const wake = () => {
     if (globalThis.document?.hidden) return;
     probe();
@@ -313,13 +309,12 @@ export function connect({
     become("closed", reason);
     last?.close(1000, reason.slice(0, 40));
   };
-  /** Nothing of this socket is heard any more. */
   const drop = (reason = "") => {
     const last = socket;
     socket = earliest = undefined;
     turn++;
     rest();
-    const error = new AetherError("connection_lost", reason + ": unknown whether it arrived", true);
+    const error = new AetherError("connection_lost", reason + "; it may have arrived", true);
     for (const entry of waiting.values()) entry.reject(error);
     waiting.clear();
     return last;
@@ -335,7 +330,6 @@ export function connect({
     reason: "connecting",
     client,
     welcome: null,
-    latency: undefined,
     opened: new Promise((resolve, reject) =>
       events.addEventListener("state", () => (over ? reject(over) : me.state === "open" && resolve(me)))),
     send(message, { ack = true } = {}) {
@@ -364,7 +358,6 @@ export function connect({
       });
     },
     handle(cmd, handler) {
-      if (handlers.has(cmd)) throw new TypeError("cmd: has a handler");
       handlers.set(cmd, handler);
       return () => handlers.delete(cmd);
     },

@@ -1,4 +1,14 @@
-import type { AetherError } from "./aether.js";
+/** What went wrong. The class of the same name is in the module itself. */
+export interface AetherError extends Error {
+  /** The server's or a handler's, or one of `closed`, `connection_lost`, `outbox_full`, `timeout`, `aborted`. */
+  code: string;
+  /** Whether the same may succeed later. */
+  retryable: boolean;
+  /** In how many ms, if the server says so. */
+  retryAfter: number | undefined;
+  /** With `closed`: the code that the server closed the connection with. */
+  closeCode: number | undefined;
+}
 
 /** A V3 message as it is received. */
 export interface Message {
@@ -91,7 +101,7 @@ export interface Connection extends AsyncIterable<Message> {
   /** The payload of the server's `welcome`; null before. */
   readonly welcome: Record<string, any> | null;
   /** The last round trip that was measured, in ms. */
-  readonly latency: number | undefined;
+  readonly latency?: number;
   /** Resolves when it is open for the first time, rejects if it is closed before. */
   readonly opened: Promise<Connection>;
 
@@ -110,7 +120,7 @@ export interface Connection extends AsyncIterable<Message> {
 
   /**
    * Carries out a command. What the handler returns or throws goes back to the sender by itself if the message has an `id`; a
-   * message that comes twice is carried out once. Returns a function that takes the handler away.
+   * message that comes twice is carried out once. A second handler of a command replaces the first. Returns a function that takes the handler away.
    */
   handle(cmd: string, handler: (payload: Record<string, any>, message: Message) => unknown): () => void;
 
