@@ -168,6 +168,18 @@ describe("refused upgrades", () => {
     });
   }
 
+  for (const how of ["as a browser does", "without an error", "without a close"]) {
+    test(`are explained once when they are told ${how}`, async () => {
+      const me = await server.connect();
+      server.refuses(503, "full");
+      server.socket.refuse(how);
+      await settle();
+      assert.equal(server.asked.length, 1);
+      assert.equal(me.reason, "full (503)");
+      assert.equal(me.all("state").length, 1);
+    });
+  }
+
   test("401 closes for good", async () => {
     const me = await server.connect({ key: "wrong" });
     server.refuses(401, "a valid API key is needed");

@@ -575,6 +575,19 @@ describe("events", () => {
     assert.equal(me.state, "open");
   });
 
+  test("a send that a listener returns fails as quietly as any other", async () => {
+    const me = await server.open();
+    const uncaught = [];
+    process.setUncaughtExceptionCaptureCallback(error => uncaught.push(error.message));
+    me.on("msg", () => me.send({}));
+    server.socket.receive({});
+    server.socket.drop();
+    await settle();
+    process.setUncaughtExceptionCaptureCallback(null);
+    assert.deepEqual(uncaught, []);
+    assert.equal(me.all("error").length, 1);
+  });
+
   test("a listener can be taken away", async () => {
     const me = await server.open();
     const off = me.on("msg", () => assert.fail());

@@ -119,8 +119,8 @@ class Socket {
     this.onclose({ code, reason });
   }
 
-  refuse() {
-    this.onerror({});
-    this.drop();
+  refuse(how = "as a browser does") {
+    if (how !== "without an error") this.onerror({});
+    if (how !== "without a close") this.drop();
   }
 }
