@@ -19,6 +19,7 @@ export class AetherError extends Error {
   /** @param {number} [retryAfter] ms @param {number} [closeCode] */
   constructor(code = "", message = "", retryable = false, retryAfter, closeCode) {
     super(message);
+    this.name = "AetherError";
     this.code = code;
     this.retryable = retryable;
     this.retryAfter = retryAfter;
@@ -120,6 +121,7 @@ export function connect({
   // ---- receiving
 
   const receive = (/** @type {Message} */ message) => {
+    const before = heard;
     heard = now();
     const { msg_type, from_id, cmd, msg, payload, id, reply_to } = message;
     const server = msg_type === "cmd" && from_id === "aether" && cmd;
@@ -134,7 +136,7 @@ export function connect({
     } else if (server === "welcome") {
       Object.assign(me, { welcome: payload });
       interval = heartbeat ?? payload.heartbeat_interval_ms;
-      ready();
+      ready(before);
     } else if (server === "error") {
       emit("error", error);
     } else if (server === "gap") {
@@ -244,14 +246,14 @@ export function connect({
       else explain(mine, key);
     };
   };
-  const ready = () => {
-    const since = me.state === "reconnecting" && heard;
+  const ready = (since = "") => {
+    const again = me.state === "reconnecting";
     rest();
     timer = setTimeout(() => (tries = 0), 10_000);
     beat = setInterval(probe, interval);
     become("open", "connected");
     for (const [id, entry] of outbox) if (write(entry)) outbox.delete(id);
-    if (!since) return;
+    if (!again) return;
     if (said) say();
     gap("reconnected", since);
   };
