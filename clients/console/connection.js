@@ -32,6 +32,8 @@ export class Connection {
     byId("disconnect").addEventListener("click", () => this.close());
     addEventListener("hashchange", () => {
       const group = groupOfHash();
+      // The skip link goes to a fragment too, and must not cost the address its group.
+      if (!group) history.replaceState(null, "", `#group=${this.group}`);
       if (!group || group === this.group) return;
       byId("group").value = group;
       this.open();

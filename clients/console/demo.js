@@ -54,18 +54,12 @@ export function showDemo(connection, feed, send) {
     const asked = ids.slice(0, mostAsked);
     let replied = 0;
     let failed = 0;
-    const progress = () => {
-      const of = `${plural(asked.length, "worker")}: ${replied} replied` + (failed ? `, ${failed} failed` : "");
-      const done = replied + failed === asked.length;
-      return done ? `Work done by ${of}.` : `Work handed out to ${of}.`;
-    };
-    say(status, progress());
-    await Promise.all(asked.map(async (id) => {
-      (await job(id)) ? replied++ : failed++;
-      // Each reply is in the table; saying every one aloud would be a flood.
-      if (replied + failed === asked.length) say(status, progress(), failed ? "bad" : "good");
-      else setText(byId("demo-status"), progress());
-    }));
+    const whom = ids.length > asked.length
+      ? `the first ${asked.length} of ${number(ids.length)} workers` : plural(asked.length, "worker");
+    // Each reply is in the table; saying every one aloud would be a flood.
+    say(status, `Work handed out to ${whom}.`);
+    await Promise.all(asked.map(async (id) => ((await job(id)) ? replied++ : failed++)));
+    say(status, `Work done by ${whom}: ${replied} replied${failed ? `, ${failed} failed` : ""}.`, failed ? "bad" : "good");
   }
 
   async function job(/** @type {string} */ worker) {
@@ -195,7 +189,7 @@ function newBurst(connection, send) {
     say(status, `Sending ${number(rate)} messages a second to the group for ${burstSeconds} s.`);
     const tell = () => {
       if (timer !== 0 || taken + refused < sent) return;
-      say(status, `The burst is over: ${number(taken)} of ${number(sent)} messages were taken` +
+      say(status, `The burst is over: ${number(sent)} of ${number(total)} messages were sent, ${number(taken)} taken` +
         (refused ? `, ${number(refused)} refused (${code}).` : "."), refused ? "bad" : "good");
     };
     timer = setInterval(() => {

@@ -28,6 +28,7 @@ export function showFeed(connection) {
   let filteredOut = /** @type {Entry[]} */ ([]);
   let seq = 0;
   let newestDrawn = 0;
+  let redraw = false;
   let active = /** @type {HTMLElement | null} */ (null);
   let pausedByButton = false;
   let passedWhilePaused = 0;
@@ -85,13 +86,17 @@ export function showFeed(connection) {
     listed = all.filter(matches).slice(-mostRows);
     filteredOut = all.filter((entry) => !matches(entry)).slice(-mostRows);
     choose(null);
-    list.replaceChildren();
-    newestDrawn = 0;
+    redraw = true;
     draw();
   }
 
   // In a flood the list changes twice a second: that can still be followed, and leaves time for everything else.
   const draw = batched(() => {
+    if (redraw) {
+      list.replaceChildren();
+      newestDrawn = 0;
+      redraw = false;
+    }
     const fresh = document.createDocumentFragment();
     for (let index = listed.length - 1; index >= 0 && listed[index].seq > newestDrawn; index--) {
       fresh.append(row(listed[index]));
