@@ -32,20 +32,28 @@ export function say(node, text, tone = "") {
   node.dataset.tone = tone;
 }
 
-/** Calls `work` in an animation frame, at most once in `interval` ms, however often it is asked. */
+/**
+ * Calls `work` in an animation frame, at most once in `interval()` ms, however often it is asked. Where the machine is
+ * so busy that the work itself takes long, it is done less often, so that nine tenths of the time are for the rest.
+ * @param {() => void} work @param {() => number} interval
+ */
 export function batched(work, interval) {
   let asked = false;
   let last = -Infinity;
+  let cost = 0;
   const frame = (/** @type {number} */ now) => {
-    if (now - last < interval) return void requestAnimationFrame(frame);
     asked = false;
     last = now;
+    const start = performance.now();
     work();
+    cost = performance.now() - start;
   };
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(frame);
+    const wait = last + Math.max(interval(), Math.min(10 * cost, 700)) - performance.now();
+    if (wait > 0) setTimeout(requestAnimationFrame, wait, frame);
+    else requestAnimationFrame(frame);
   };
 }
 

@@ -14,6 +14,7 @@ const mostRows = 200;
 /** @param {import("./connection.js").Connection} connection */
 export function showFeed(connection) {
   const list = byId("feed");
+  const nothingYet = byId("feed-empty").textContent;
   const counts = new Seconds(2, () => ({ passed: 0, listed: 0, skipped: 0 }));
   const budget = new Sampler(rowsPerSecond);
   const hiddenBudget = new Sampler(rowsPerSecond);
@@ -28,11 +29,14 @@ export function showFeed(connection) {
   let filteredOut = /** @type {Entry[]} */ ([]);
   let seq = 0;
   let newestDrawn = 0;
+  let redraw = false;
   let active = /** @type {HTMLElement | null} */ (null);
   let pausedByButton = false;
   let passedWhilePaused = 0;
   let needle = "";
   let kinds = new Set(["msg", "cmd", "presence", "notice"]);
+
+  const lastSecond = () => counts.history(performance.now()).at(-1) ?? { passed: 0, listed: 0, skipped: 0 };
 
   // Reading holds the list: a row that somebody chose must not run away.
   const isPaused = () => pausedByButton || active !== null || inspector.isOpen();
@@ -83,12 +87,17 @@ export function showFeed(connection) {
     listed = all.filter(matches).slice(-mostRows);
     filteredOut = all.filter((entry) => !matches(entry)).slice(-mostRows);
     choose(null);
-    list.replaceChildren();
-    newestDrawn = 0;
+    redraw = true;
     draw();
   }
 
+  // In a flood the list changes twice a second: that can still be followed, and leaves time for everything else.
   const draw = batched(() => {
+    if (redraw) {
+      list.replaceChildren();
+      newestDrawn = 0;
+      redraw = false;
+    }
     const fresh = document.createDocumentFragment();
     for (let index = listed.length - 1; index >= 0 && listed[index].seq > newestDrawn; index--) {
       fresh.append(row(listed[index]));
@@ -99,16 +108,15 @@ export function showFeed(connection) {
     const empty = listed.length === 0;
     byId("feed-scroll").hidden = empty;
     byId("feed-empty").hidden = !empty;
-    if (empty) setText(byId("feed-empty"), seq === 0 || filteredOut.length === 0
-      ? "Nothing has passed yet. Messages to the group and to everybody appear here, and direct ones to or from this page."
-      : "Nothing that passed matches the filter.");
-  }, 160);
+    setText(byId("feed-empty"), filteredOut.length ? "Nothing that passed matches the filter." : nothingYet);
+  }, () => (lastSecond().skipped ? 500 : 160));
 
   function row(/** @type {Entry} */ entry) {
     const { message, kind, mark } = entry;
     const { from, to } = ends(message);
     const text = [message.cmd, message.msg].filter(Boolean).join(" · ");
-    const node = element("div", { role: "option", id: `m${entry.seq}`, className: `row ${kind}`, "aria-selected": "false" },
+    const node = element("div",
+      { role: "option", id: `m${entry.seq}`, className: `row ${kind}`, "aria-selected": "false" },
       element("span", { className: "time", textContent: timeOfDay(entry.at) }),
       element("span", { className: "kind", textContent: mark || kind }),
       element("span", { className: "ends" }, element("span", { textContent: from }),
@@ -155,7 +163,7 @@ export function showFeed(connection) {
 
   /** Once a second: what passed, and how much of it is here. */
   function tellRate() {
-    const last = counts.history(performance.now()).at(-1) ?? { passed: 0, listed: 0, skipped: 0 };
+    const last = lastSecond();
     let text = last.passed ? `${number(last.passed)} messages/s` : "";
     if (isPaused()) text = `${plural(passedWhilePaused, "message")} passed meanwhile`;
     else if (last.skipped) text = `showing ${number(last.listed)} of ${number(last.passed)} messages/s`;
@@ -213,17 +221,17 @@ export function showFeed(connection) {
   }
 
   for (const name of ["msg", "cmd", "presence"]) {
-    connection.addEventListener(name, (/** @type {any} */ event) => add(event.detail));
+    connection.on(name, add);
   }
-  connection.addEventListener("gap", (/** @type {any} */ { detail }) => add({
+  connection.on("gap", (detail) => add({
     from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "gap",
     msg: "Messages may have been missed", payload: detail,
   }, "notice"));
-  connection.addEventListener("error", (/** @type {any} */ { detail }) => add({
+  connection.on("error", (detail) => add({
     from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "error", msg: detail.message,
     payload: { code: detail.code ?? "failed", retryable: detail.retryable ?? false },
   }, "notice"));
-  connection.addEventListener("leave", (/** @type {any} */ { detail }) => {
+  connection.on("leave", (detail) => {
     if (!detail.sameGroup) clear();
   });
   setInterval(tellRate, 1000);
@@ -261,7 +269,8 @@ function showInspector(onClosed) {
   });
   byId("inspector-close").addEventListener("click", () => close(true));
   byId("copy").addEventListener("click", async () => {
-    say(byId("copied"), (await copy(byId("inspected"))) ? "Copied." : "The browser did not allow it; the text is selected.");
+    const done = await copy(byId("inspected"));
+    say(byId("copied"), done ? "Copied." : "The browser did not allow it; the text is selected.");
   });
   return {
     isOpen: () => !section.hidden,
