@@ -23,6 +23,9 @@ internal sealed record RunResult
     /// <summary>Where it is in a plot.</summary>
     public double? X { get; init; }
 
+    /// <summary>When it began.</summary>
+    public required DateTimeOffset Began { get; init; }
+
     /// <summary>How it was run.</summary>
     public required RunSettings Settings { get; init; }
 
@@ -94,6 +97,7 @@ internal sealed record RunResult
         Label = options.Label ?? options.System,
         Round = options.Round,
         X = options.X,
+        Began = TimeProvider.System.GetUtcNow(),
         Settings = RunSettings.Of(options),
     };
 
@@ -102,12 +106,12 @@ internal sealed record RunResult
         JsonSerializer.Deserialize(File.ReadAllText(path), ReportingJson.Default.RunResult)
         ?? throw new UsageException($"{path} is no result of a run");
 
-    /// <summary>All that are in a folder.</summary>
+    /// <summary>All that are in a folder, in the order in which they were run.</summary>
     public static IReadOnlyList<RunResult> LoadAll(string folder)
     {
         if (!Directory.Exists(folder))
             throw new UsageException($"there is no folder {folder}");
-        return [.. Directory.EnumerateFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(Load)];
+        return [.. Directory.EnumerateFiles(folder, "*.json").Select(Load).OrderBy(run => run.Began)];
     }
 
     /// <summary>Writes it.</summary>
