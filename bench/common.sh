@@ -33,7 +33,7 @@ stop_all() {
     for ((i = ${#started[@]} - 1; i >= 0; i--)); do
         pid=${started[i]}
         kill "$pid" 2>/dev/null || continue
-        for ((patience = 0; patience < 60; patience++)); do
+        for ((patience = 0; patience < 150; patience++)); do
             kill -0 "$pid" 2>/dev/null || break
             sleep 0.1
         done
@@ -97,23 +97,29 @@ start_redis() {
     wait_for redis answers "$redis_port" "$work/redis.log"
 }
 
-# One instance of a system (V3, V2, V1 or SignalR), with the Redis that runs, if one does. As it is by default, but for the
+# Instances of a system (V3, V2, V1 or SignalR), with the Redis that runs, if one does. As they are by default, but for the
 # rate limit: the load is more than one client may send.
-start_server() {
-    local system=$1 port dll=$aether_dll
-    [ "$system" = SignalR ] && dll=$signalr_dll
-    port=$(free_port)
-    (
-        cd "${dll%/*}" || exit
-        [ -z "$redis_port" ] || export ConnectionStrings__Redis=127.0.0.1:$redis_port
-        export ASPNETCORE_ENVIRONMENT=Production Logging__LogLevel__Default=Warning
-        export Aether__Realtime__RateLimit__PerSecond=0
-        exec dotnet "$dll" --urls "http://127.0.0.1:$port"
-    ) >"$work/server-$port.log" 2>&1 &
-    started+=($!)
-    pids="${pids:+$pids,}server$port=$!"
-    urls="${urls:+$urls,}http://127.0.0.1:$port"
-    wait_for "$system" is_ready "$port" "$work/server-$port.log"
+start_servers() {
+    local system=$1 count=$2 dll=$aether_dll port ports=()
+    [ "$system" != SignalR ] || dll=$signalr_dll
+    while [ ${#ports[@]} -lt "$count" ]; do
+        port=$(free_port)
+        [[ " ${ports[*]} " != *" $port "* ]] || continue
+        ports+=("$port")
+        (
+            cd "${dll%/*}" || exit
+            [ -z "$redis_port" ] || export ConnectionStrings__Redis=127.0.0.1:$redis_port
+            export ASPNETCORE_ENVIRONMENT=Production Logging__LogLevel__Default=Warning
+            export Aether__Realtime__RateLimit__PerSecond=0
+            exec dotnet "$dll" --urls "http://127.0.0.1:$port"
+        ) >"$work/server-$port.log" 2>&1 &
+        started+=($!)
+        pids="${pids:+$pids,}server$port=$!"
+        urls="${urls:+$urls,}http://127.0.0.1:$port"
+    done
+    for port in "${ports[@]}"; do
+        wait_for "$system" is_ready "$port" "$work/server-$port.log"
+    done
 }
 
 # What the load driver calls the protocol of a system.

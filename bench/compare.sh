@@ -61,15 +61,13 @@ settings() {
 }
 
 run() {
-    local name=$1 system=$2 round=$3 file=$results/$1.$2.$3.json code=0 i
+    local name=$1 system=$2 round=$3 file=$results/$1.$2.$3.json code=0
     [ ! -e "$file" ] || return 0
     wait_for_quiet "$quiet_wait"
     if [ "$redis" = yes ] || [ "$system" = V2 ]; then
         start_redis
     fi
-    for ((i = 0; i < instances; i++)); do
-        start_server "$system"
-    done
+    start_servers "$system" "$instances"
     say "== $name, $system, round $round of $rounds"
     dotnet "$load_dll" "${load[@]}" --system "$(protocol_of "$system")" --urls "$urls" --server-pids "$pids" \
         --warmup "$warmup" --duration "$duration" --name "$name" --label "$system" --round "$round" --json "$file" \

@@ -89,13 +89,11 @@ test_file() {
 }
 
 run() {
-    local series=$1 x=$2 system=$3 round=$4 code=0 i
+    local series=$1 x=$2 system=$3 round=$4 code=0
     settings "$series" "$x"
     wait_for_quiet "$quiet_wait"
     start_redis
-    for ((i = 0; i < instances; i++)); do
-        start_server "$system"
-    done
+    start_servers "$system" "$instances"
     say "== $series $x, $system, round $round of $rounds"
     hold_groups "$system"
     dotnet "$load_dll" fanout "${load[@]}" --join-publishers --system "$(protocol_of "$system")" --urls "$urls" \

@@ -75,6 +75,9 @@ internal sealed class LoadConnection : IFrameSink
     /// <summary>When it began.</summary>
     public long Began { get; private set; }
 
+    /// <summary>Whether the server has said 503: not now.</summary>
+    public bool IsTurnedAway { get; private set; }
+
     /// <summary>Whether it can be sent on.</summary>
     public bool IsOpen => state == State.Open;
 
@@ -252,6 +255,7 @@ internal sealed class LoadConnection : IFrameSink
             return;
         }
         string head = Encoding.ASCII.GetString(reply, 0, end);
+        IsTurnedAway = head.StartsWith("HTTP/1.1 503 ", StringComparison.Ordinal);
         if (!head.StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal))
             throw new InvalidDataException($"handshake refused: {Encoding.UTF8.GetString(reply).ReplaceLineEndings(" ")}");
         if (!head.Contains(Accept, StringComparison.Ordinal))

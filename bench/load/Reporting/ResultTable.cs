@@ -9,7 +9,8 @@ internal static class ResultTable
     public static void Print(RunResult result)
     {
         Row("result", result.Ok ? "ok" : $"NOT OK: {result.Fault}");
-        Row("connections", $"{result.Connections:N0}");
+        Row("connections", $"{result.Connections:N0}"
+            + (result.Refusals > 0 ? $", turned away {result.Refusals:N0} times before" : ""));
         if (result.Scenario is "fanout" or "direct")
         {
             Row("messages sent", $"{result.Sent:N0}");

@@ -39,6 +39,9 @@ internal sealed record RunResult
 
     public int Connections { get; set; }
 
+    /// <summary>How often a server said 503 while all connected; they came again.</summary>
+    public int Refusals { get; set; }
+
     public long Sent { get; set; }
 
     public long Expected { get; set; }

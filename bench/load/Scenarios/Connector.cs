@@ -12,28 +12,31 @@ namespace Aether.Load.Scenarios;
 internal sealed record Plan(Identity Identity, Receiver? Receiver);
 
 /// <summary>Opens connections, some at a time.</summary>
-internal sealed class Connector(EventLoop loop, IProtocol protocol, Options options, Progress progress)
+internal sealed class Connector(
+    EventLoop loop, IProtocol protocol, Options options, Progress progress, IConnectionEvents events) : IConnectionEvents
 {
     private static readonly TimeSpan Stall = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly Dictionary<LoadConnection, int> inFlight = [];
+    private readonly Queue<int> refused = new();
+    private readonly Stopwatch sinceRefusal = new();
+    private int open;
+    private bool isPassed;
+    private string? fault;
+
+    /// <summary>How often a server has said 503: come again.</summary>
+    public int Refusals { get; private set; }
 
     /// <summary>Opens all of them.</summary>
     /// <returns>The connections in the order of the plans, and what went wrong; null if nothing.</returns>
-    public (List<LoadConnection> Connections, string? Fault) Open(IReadOnlyList<Plan> plans, IConnectionEvents events)
+    public (List<LoadConnection> Connections, string? Fault) Open(IReadOnlyList<Plan> plans)
     {
         var connections = new List<LoadConnection>(plans.Count);
-        int open = 0;
-        string? fault = null;
-        // Until all are open this listens in, to count them and to hear of failures.
-        var gate = new Gate(events, () => open++, text => fault ??= text);
         var sinceLast = Stopwatch.StartNew();
         for (int seen = 0; open < plans.Count && fault is null && !Program.IsStopping;)
         {
-            while (connections.Count < plans.Count && connections.Count - open < options.Concurrency)
-            {
-                var plan = plans[connections.Count];
-                int source = connections.Count / LoadConnection.ConnectionsPerAddress;
-                connections.Add(LoadConnection.Start(loop, protocol, gate, plan.Identity, source, plan.Receiver));
-            }
+            StartSome(plans, connections);
             loop.Turn(TimeSpan.FromMilliseconds(50));
             if (seen != open)
             {
@@ -45,28 +48,51 @@ internal sealed class Connector(EventLoop loop, IProtocol protocol, Options opti
             if (progress.IsDue)
                 progress.Show($"connect: {open:N0} of {plans.Count:N0}");
         }
-        gate.IsPassed = true;
+        isPassed = true;
         return (connections, fault ?? (Program.IsStopping ? "stopped" : null));
     }
 
-    private sealed class Gate(IConnectionEvents events, Action opened, Action<string> failed) : IConnectionEvents
+    /// <inheritdoc/>
+    public void OnOpen(LoadConnection connection)
     {
-        public bool IsPassed { get; set; }
+        inFlight.Remove(connection);
+        open++;
+        events.OnOpen(connection);
+    }
 
-        public void OnOpen(LoadConnection connection)
+    /// <inheritdoc/>
+    public void OnMessage(LoadConnection connection, ReadOnlySpan<byte> message) => events.OnMessage(connection, message);
+
+    /// <inheritdoc/>
+    public void OnClosed(LoadConnection connection, string? fault)
+    {
+        if (inFlight.Remove(connection, out int number) && connection.IsTurnedAway)
         {
-            opened();
-            events.OnOpen(connection);
+            Refusals++;
+            refused.Enqueue(number);
+            sinceRefusal.Restart();
+            return;
         }
+        if (!isPassed)
+            this.fault ??= $"{connection.Identity.ClientId}: {fault ?? "closed"}";
+        events.OnClosed(connection, fault);
+    }
 
-        public void OnMessage(LoadConnection connection, ReadOnlySpan<byte> message) =>
-            events.OnMessage(connection, message);
+    private void StartSome(IReadOnlyList<Plan> plans, List<LoadConnection> connections)
+    {
+        while (connections.Count < plans.Count && inFlight.Count + refused.Count < options.Concurrency)
+            connections.Add(Start(plans[connections.Count], connections.Count));
+        if (refused.Count == 0 || sinceRefusal.Elapsed < Pause)
+            return;
+        while (refused.TryDequeue(out int number))
+            connections[number] = Start(plans[number], number);
+    }
 
-        public void OnClosed(LoadConnection connection, string? fault)
-        {
-            if (!IsPassed)
-                failed($"{connection.Identity.ClientId}: {fault ?? "closed"}");
-            events.OnClosed(connection, fault);
-        }
+    private LoadConnection Start(Plan plan, int number)
+    {
+        int source = number / LoadConnection.ConnectionsPerAddress;
+        var connection = LoadConnection.Start(loop, protocol, this, plan.Identity, source, plan.Receiver);
+        inFlight.Add(connection, number);
+        return connection;
     }
 }

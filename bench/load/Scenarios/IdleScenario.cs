@@ -26,7 +26,9 @@ internal sealed class IdleScenario(Options options) : IConnectionEvents
         var result = RunResult.For(options);
         result.Unit = "connection held";
         var plans = Enumerable.Range(0, options.Connections).Select(PlanOne).ToList();
-        var (connections, failed) = new Connector(loop, protocol, options, progress).Open(plans, this);
+        var connector = new Connector(loop, protocol, options, progress, this);
+        var (connections, failed) = connector.Open(plans);
+        result.Refusals = connector.Refusals;
         fault ??= failed;
         if (fault is null)
         {

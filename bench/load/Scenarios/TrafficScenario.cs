@@ -38,7 +38,9 @@ internal sealed class TrafficScenario(Options options)
 
     private string? Measure(EventLoop loop, TrafficRun traffic, Progress progress, RunResult result)
     {
-        var (connections, fault) = new Connector(loop, protocol, options, progress).Open(plans, traffic);
+        var connector = new Connector(loop, protocol, options, progress, traffic);
+        var (connections, fault) = connector.Open(plans);
+        result.Refusals = connector.Refusals;
         if (fault is not null)
             return fault;
         traffic.Connections.AddRange(connections);
