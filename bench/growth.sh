@@ -2,6 +2,7 @@
 # How the cost of a delivery grows: with receivers, groups, instances and payload, for V3 and SignalR, each with Redis.
 #
 #   bench/growth.sh [--only SERIES[,SERIES...]] [--systems NAME[,NAME...]] [--rounds N] [--quick] [--results FOLDER]
+#                   [--points X[,X...]]
 #
 # Writes growth.csv, and for each series its JSON and its plot (SVG), into bench/results/.
 set -euo pipefail
@@ -17,12 +18,14 @@ duration=3
 quiet_wait=5
 results=$bench/results
 quick=no
+points=""
 
 while [ $# -gt 0 ]; do
     case $1 in
         --only) only=${2:?--only needs a series}; shift ;;
         --systems) systems=${2:?--systems needs a name}; shift ;;
         --rounds) rounds=${2:?--rounds needs a number}; shift ;;
+        --points) points=${2:?--points needs a number}; shift ;;
         --results) results=${2:?--results needs a folder}; shift ;;
         --quick) quick=yes warmup=1 duration=1 quiet_wait=0 ;;
         -h | --help) sed -n '2,/^set /{ /^#/s/^# \{0,1\}//p }' "${BASH_SOURCE[0]}"; exit 0 ;;
@@ -36,6 +39,10 @@ done
 
 # The points of a series; a quick run takes the ends alone.
 points_of() {
+    if [ -n "$points" ]; then
+        echo "${points//,/ }"
+        return
+    fi
     case $1 in
         receivers) set -- 10 100 1000 5000 ;;
         groups) set -- 1 10 100 1000 10000 50000 ;;
