@@ -1,4 +1,4 @@
-// Client of Aether Realtime V3: see docs/protocol.md.
+// Aether Realtime V3: docs/protocol.md
 
 /**
  * @typedef {import("./types.js").Connection} Connection
@@ -9,7 +9,7 @@
  */
 
 const MOST = 1_000;
-const now = () => new Date().toISOString();
+const iso = (at = Date.now()) => new Date(at).toISOString();
 // http pages have no randomUUID.
 const random = () => crypto.getRandomValues(new Uint32Array(2)).join("");
 const isObject = (/** @type {any} */ value) => Object.prototype.toString.call(value) === "[object Object]";
@@ -59,7 +59,8 @@ export function connect({
   const address = url.replace(/^http/, "ws").replace(/\/*$/, `/v3/ws/group/${group}/client/${client}?`)
     + (role ? `role=${role}&` : "") + (echo ? "echo=on" : "echo=off");
 
-  const events = new EventTarget();
+  /** @type {Map<string, Set<any>>} */
+  const listeners = new Map();
   const life = new AbortController();
   /** @type {Map<any, (payload: any, message: Message) => unknown>} */
   const handlers = new Map();
@@ -82,9 +83,16 @@ export function connect({
   let turn = 0; // what an earlier one began is not heard
   let tries = 0;
   let interval = 0;
-  let heard = now();
+  let heard = Date.now();
 
-  const emit = (event = "", /** @type {any} */ detail) => events.dispatchEvent(new CustomEvent(event, { detail }));
+  const on = (event = "", /** @type {any} */ listener) => {
+    const all = listeners.get(event) ?? new Set();
+    listeners.set(event, all.add(listener));
+    return () => void all.delete(listener);
+  };
+  // What a listener throws is an unhandled rejection.
+  const emit = (event = "", /** @type {any} */ detail) =>
+    listeners.get(event)?.forEach(async listener => void listener(detail));
   const become = (state = "", reason = "") => {
     const previous = me.state;
     Object.assign(me, { state, reason });
@@ -100,7 +108,7 @@ export function connect({
     if (!isObject(payload)) throw new AetherError("invalid_message", "payload: must be an object");
     const text = JSON.stringify({
       msg_type: cmd ? "cmd" : "msg", target: to_id ? "direct" : "group", ...message,
-      version: "3", from_id: client, payload, sent_at: now(), id: ack ? id : message.id,
+      version: "3", from_id: client, payload, sent_at: iso(), id: ack ? id : message.id,
     });
     const entry = { id, text, ack, reply, resolve, reject };
     // Whatever waits goes first.
@@ -122,7 +130,7 @@ export function connect({
 
   const receive = (/** @type {Message} */ message) => {
     const before = heard;
-    heard = now();
+    heard = Date.now();
     const { msg_type, from_id, cmd, msg, payload, id, reply_to } = message;
     const server = msg_type === "cmd" && from_id === "aether" && cmd;
     const error = (server === "error" || cmd === "reply_error")
@@ -136,13 +144,13 @@ export function connect({
     } else if (server === "welcome") {
       Object.assign(me, { welcome: payload });
       interval = heartbeat ?? payload.heartbeat_interval_ms;
-      ready(before);
+      ready(iso(before));
     } else if (server === "error") {
       emit("error", error);
     } else if (server === "gap") {
       gap("the server may have missed messages", payload.since);
     } else if (echoed || server === "ack" || cmd === "roster" || (reply_to && /^reply(_error)?$/.test(cmd ?? ""))) {
-      // Nobody waits for it.
+      return;
     } else if (msg_type === "presence") {
       missed?.push(message);
       if (asked) apply(members, message);
@@ -293,7 +301,6 @@ export function connect({
     timer = setTimeout(open, wait + Math.random() * spread);
     become(me.state === "connecting" ? "connecting" : "reconnecting", reason);
   };
-  /** The network or the user is back. */
   const wake = () => {
     if (globalThis.document?.hidden) return;
     probe();
@@ -333,7 +340,7 @@ export function connect({
     client,
     welcome: null,
     opened: new Promise((resolve, reject) =>
-      events.addEventListener("state", () => (over ? reject(over) : me.state === "open" && resolve(me)))),
+      on("state", () => (over ? reject(over) : me.state === "open" && resolve(me)))),
     send(message, { ack = true } = {}) {
       const sent = deliver(message, ack);
       sent.catch(error => emit("error", error));
@@ -363,26 +370,21 @@ export function connect({
       handlers.set(cmd, handler);
       return () => handlers.delete(cmd);
     },
-    on(event, listener) {
-      const hear = (/** @type {any} */ { detail }) => void listener(detail);
-      events.addEventListener(event, hear);
-      return () => events.removeEventListener(event, hear);
-    },
+    on,
     async *[Symbol.asyncIterator]() {
       /** @type {any[]} */
       const queue = [];
-      const stop = new AbortController();
       let full = false;
       let wake = () => {};
-      const take = (/** @type {any} */ { type, detail }) => {
-        if (type !== "state" && queue.push(detail) > MOST) {
+      const take = (/** @type {any} */ message) => {
+        if (message.msg_type && queue.push(message) > MOST) {
           const since = queue.shift().sent_at;
           if (!full) emit("gap", { reason: "an iterator is too slow", since });
           full = true;
         }
         wake();
       };
-      for (const type of ["msg", "cmd", "state"]) events.addEventListener(type, take, stop);
+      const stops = ["msg", "cmd", "state"].map(event => on(event, take));
       try {
         while (queue.length || !over) {
           if (queue.length) yield queue.shift();
@@ -392,7 +394,7 @@ export function connect({
           }
         }
       } finally {
-        stop.abort();
+        for (const stop of stops) stop();
       }
     },
     presence: {

@@ -563,13 +563,15 @@ describe("events", () => {
   test("a listener that throws harms no other, and its error is not swallowed", async () => {
     const me = await server.open();
     const uncaught = [];
-    process.setUncaughtExceptionCaptureCallback(error => uncaught.push(error.message));
+    const runners = process.rawListeners("unhandledRejection");
+    process.removeAllListeners("unhandledRejection").on("unhandledRejection", error => uncaught.push(error.message));
     let heard = 0;
     me.on("msg", () => { throw new Error("mine"); });
     me.on("msg", () => heard++);
     server.socket.receive({ msg: "x" });
     await settle();
-    process.setUncaughtExceptionCaptureCallback(null);
+    process.removeAllListeners("unhandledRejection");
+    for (const listener of runners) process.on("unhandledRejection", listener);
     assert.equal(heard, 1);
     assert.deepEqual(uncaught, ["mine"]);
     assert.equal(me.state, "open");
