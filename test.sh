@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test suite, or only those named:  ./test.sh [unit|integration|e2e|python|node ...]
+# Builds everything and runs every test suite, or only those named:  ./test.sh [unit|integration|e2e|python|node|client ...]
 # The last line is "N passed, N failed" over all of them; the exit code is 0 only if nothing failed.
 set -euo pipefail
 
@@ -8,11 +8,13 @@ export LC_ALL=C.UTF-8 DOTNET_CLI_UI_LANGUAGE=en DOTNET_NOLOGO=1 DOTNET_CLI_TELEM
 # Left-over build processes would keep the caller's pipes open.
 export MSBUILDDISABLENODEREUSE=1
 
-readonly all=(unit integration e2e python node)
+readonly all=(unit integration e2e python node client)
 readonly sdk_major=10
 readonly node_major=20
 # Debian's own: another python3 may come first in PATH, and has none of its packages.
 readonly python=/usr/bin/python3
+# What the tests with pages start; another one may be named in the environment.
+export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
 # A suite that hangs is a suite that failed.
 readonly suite_seconds=420
 
@@ -81,8 +83,14 @@ install_missing() {
         has_module fastapi || missing+=(python3-fastapi)
         has_module uvicorn || missing+=(python3-uvicorn)
     fi
-    if wanted node; then
+    if wanted e2e; then
+        [ -x "$CHROMIUM" ] || missing+=(chromium)
+    fi
+    if wanted node || wanted client; then
         node_is_new_enough || missing+=(nodejs)
+    fi
+    if wanted client; then
+        command -v npm >/dev/null || missing+=(npm)
     fi
     [ ${#missing[@]} -gt 0 ] || return 0
     echo "install: ${missing[*]}"
@@ -188,9 +196,27 @@ node_suite() {
         options="$options --experimental-websocket"
     fi
     NODE_OPTIONS=$options run node --test --test-reporter=tap tests/E2E/node/*.test.mjs >"$logs/$name" 2>&1 || code=$?
+    node_count "$name" "$code" "$started"
+}
+
+# Adds what node's test runner wrote.
+node_count() {
+    local name=$1 code=$2 started=$3
     count "$name" "$code" "$(number "$logs/$name" '^# pass ' pass)" \
         "$(($(number "$logs/$name" '^# fail ' fail) + $(number "$logs/$name" '^# cancelled ' cancelled)))" \
         $((SECONDS - started))
+}
+
+# The JavaScript client has what its own tests need in its own lock file.
+client_suite() {
+    local name=client code=0 started=$SECONDS
+    if ! (cd clients/js && run npm ci --silent --no-audit --no-fund) >"$logs/$name" 2>&1; then
+        echo "npm ci failed" >>"$logs/$name"
+        count "$name" 1 0 1 $((SECONDS - started))
+        return
+    fi
+    (cd clients/js && run node --test --test-reporter=tap) >"$logs/$name" 2>&1 || code=$?
+    node_count "$name" "$code" "$started"
 }
 
 for suite in "${suites[@]}"; do
@@ -200,6 +226,7 @@ for suite in "${suites[@]}"; do
         e2e) dotnet_suite e2e E2E ;;
         python) python_suite ;;
         node) node_suite ;;
+        client) client_suite ;;
     esac
 done
 finished=yes
