@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test suite, or only those named:  ./test.sh [unit|integration|e2e|python|node|client ...]
+# Builds everything and runs every test suite, or only those named:  ./test.sh [unit|integration|e2e|python|node|client]…
 # The last line is "N passed, N failed" over all of them; the exit code is 0 only if nothing failed.
 set -euo pipefail
 
@@ -210,7 +210,7 @@ node_count() {
 # The JavaScript client has what its own tests need in its own lock file.
 client_suite() {
     local name=client code=0 started=$SECONDS
-    if ! (cd clients/js && run npm ci --silent --no-audit --no-fund) >"$logs/$name" 2>&1; then
+    if ! (cd clients/js && run npm ci --loglevel=error --no-audit --no-fund) >"$logs/$name" 2>&1; then
         echo "npm ci failed" >>"$logs/$name"
         count "$name" 1 0 1 $((SECONDS - started))
         return

@@ -58,6 +58,15 @@ public abstract class BrowserTest(Chromium chromium) : IAsyncLifetime
         return OpenAsync(new UriBuilder(server.Address) { Host = host, Path = "/health/live" }.Uri);
     }
 
+    /// <summary>Opens the console for a group, and waits until it is connected.</summary>
+    protected async Task<ConsolePage> OpenConsoleAsync(
+        ServerProcess server, string group, BrowserNewContextOptions? options = null)
+    {
+        var console = new ConsolePage(await OpenAsync(ConsolePage.Address(server, group), options));
+        await console.IsConnectedAsync();
+        return console;
+    }
+
     /// <summary>Opens a page for a user of its own: nothing is shared with other pages.</summary>
     /// <param name="address">The page.</param>
     /// <param name="options">Size, colour scheme and the like.</param>
