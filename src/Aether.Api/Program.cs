@@ -1,11 +1,18 @@
-// The settings lie beside the program, from whatever folder it is started.
-var builder = WebApplication.CreateBuilder(
-    new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-builder.Services.AddAetherRealtime(builder.Configuration);
+using Aether.Api.Hosting;
 
-var app = builder.Build();
-app.MapAetherRealtime();
-app.Run();
+try
+{
+    // The settings lie beside the program, from whatever folder it is started.
+    var builder = WebApplication.CreateBuilder(
+        new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+    builder.Services.AddAetherRealtime(builder.Configuration);
 
-/// <summary>The host of its own; here so that tests can start it.</summary>
-public partial class Program;
+    var app = builder.Build();
+    app.MapAetherRealtime();
+    app.Run();
+    return 0;
+}
+catch (Exception failure) when (StartFailure.TryTell(failure))
+{
+    return 1;
+}

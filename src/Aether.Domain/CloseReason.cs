@@ -23,6 +23,9 @@ public sealed record CloseReason
     /// <summary>The instance ends for good.</summary>
     public static CloseReason GoingAway { get; } = new(1001, "going away");
 
+    /// <summary>The connection broke off without a close frame. Nobody is told: it is never sent.</summary>
+    public static CloseReason Lost { get; } = new(1006, "lost");
+
     /// <summary>A binary frame came; the protocol has only text.</summary>
     public static CloseReason BinaryFrame { get; } = new(1003, "messages are text frames");
 
@@ -59,6 +62,9 @@ public sealed record CloseReason
     /// <summary>The close code on the wire.</summary>
     public ushort Code { get; }
 
+    /// <summary>Whether it answers a close of the client's, which chose the code.</summary>
+    public bool IsAnswer { get; private init; }
+
     /// <summary>The reason in words, at most <see cref="MaxTextBytes"/> bytes of UTF-8.</summary>
     public string Text { get; }
 
@@ -70,7 +76,9 @@ public sealed record CloseReason
 
     /// <summary>The answer to a client's own close: its code back, and no text.</summary>
     public static CloseReason Answer(int code) =>
-        code is >= 1000 and <= 4999 and not (1004 or 1005 or 1006 or 1015) ? new((ushort)code, "") : Normal;
+        code is >= 1000 and <= 4999 and not (1004 or 1005 or 1006 or 1015)
+            ? new((ushort)code, "") { IsAnswer = true }
+            : Normal;
 
     private static string Shorten(string text)
     {

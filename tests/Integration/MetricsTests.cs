@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.WebSockets;
 using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
@@ -27,6 +28,12 @@ public sealed class MetricsTests
         await member.SendAsync(
             """{"msg_type":"msg","target":"group","from_id":"c1","payload":{},"sent_at":"2026-01-01T00:00:00Z"}""");
         await member.ReceiveAsync();
+        using var stranger = await host.ConnectAsync("g1", "c2");
+        await stranger.SendAsync("{}");
+        Assert.Equal(4000, await stranger.ReceiveCloseAsync());
+        await CloseAsync(await host.ConnectAsync("g1", "c3"), 1000);
+        await CloseAsync(await host.ConnectAsync("g1", "c4"), 4321);
+        (await host.ConnectAsync("g1", "c5")).Abort();
 
         // A page of metrics is kept for a moment.
         string[] missing = [];
@@ -40,7 +47,13 @@ public sealed class MetricsTests
                     {
                         ("aether_messages_published_total", "outcome=\"published\",target=\"group\"", 1),
                         ("aether_publish_duration_seconds_bucket", "le=\"0.001\"", 0),
+                        ("aether_messages_received_total", "", 2),
                         ("aether_connections", "", 1),
+                        ("aether_connections_closed_total", "code=\"1000\"", 1),
+                        ("aether_connections_closed_total", "code=\"1006\"", 1),
+                        ("aether_connections_closed_total", "code=\"4000\"", 1),
+                        // Chosen by a client, which must not name series.
+                        ("aether_connections_closed_total", "code=\"other\"", 1),
                         ("aether_channels", "", 3),
                         ("aether_delivery_waiting", "loop=\"0\"", 0),
                         ("aether_presence_transitions_total", "transition=\"came\"", 1),
@@ -70,6 +83,12 @@ public sealed class MetricsTests
         Assert.Equal(status, (int)response.StatusCode);
         Assert.Equal(
             status == 200 ? "text/plain" : "application/problem+json", response.Content.Headers.ContentType?.MediaType);
+    }
+
+    private static async Task CloseAsync(ClientWebSocket socket, int code)
+    {
+        await socket.CloseAsync((WebSocketCloseStatus)code, null, Cancellation);
+        socket.Dispose();
     }
 
     /// <summary>The value of the first series with this name and tag; -1 if there is none.</summary>

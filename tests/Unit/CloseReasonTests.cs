@@ -37,9 +37,9 @@ public sealed class CloseReasonTests
     }
 
     [Fact]
-    public void Reasons_AreThoseOfTheTable_AndNormal()
+    public void Reasons_AreThoseOfTheTable_AndNormalAndLost()
     {
-        var listed = Codes.Select(row => row.Data.Item2.Code).Append((ushort)1000).Order();
+        var listed = Codes.Select(row => row.Data.Item2.Code).Concat([(ushort)1000, (ushort)1006]).Order();
         var spelled = typeof(CloseReason).GetProperties(BindingFlags.Public | BindingFlags.Static)
             .Select(property => ((CloseReason)property.GetValue(null)!).Code)
             .Append(CloseReason.MessageTooBig("").Code)

@@ -13,9 +13,9 @@ namespace Microsoft.AspNetCore.Builder;
 public static class AetherRealtimeEndpoints
 {
     /// <summary>
-    /// Maps the WebSocket endpoint and the HTTP API below <c>/v3</c>, the health endpoints below <c>/health</c>, and,
-    /// unless the host has something of its own there, <c>/metrics</c>, <c>/openapi/v1.json</c>,
-    /// <c>/asyncapi.json</c> and <c>/scalar</c>. It brings its own WebSocket middleware; the host needs none.
+    /// Maps the WebSocket endpoint, the HTTP API, the client module <c>aether.js</c> and the console below <c>/v3</c>,
+    /// the health endpoints below <c>/health</c>, and, unless the host has something of its own there,
+    /// <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/asyncapi.json</c> and <c>/scalar</c>. It brings its own WebSocket middleware; the host needs none.
     /// </summary>
     public static IEndpointRouteBuilder MapAetherRealtime(this IEndpointRouteBuilder endpoints)
     {
@@ -29,10 +29,12 @@ public static class AetherRealtimeEndpoints
             SocketUpgrade.Pipeline(endpoints, realtime.HandleAsync))
             .WithDisplayName("Aether Realtime");
         endpoints.MapMethods(
-            "/v3/ws/{**path}",
+            RealtimeEndpoint.AnyRoute,
             [HttpMethods.Get, HttpMethods.Connect],
             RealtimeEndpoint.RefusePathAsync)
             .WithDisplayName("Aether Realtime, any other path");
+        endpoints.Map(RealtimeEndpoint.AnyRoute, RealtimeEndpoint.RefuseMethodAsync)
+            .WithDisplayName("Aether Realtime, any other method");
 
         if (endpoints.ServiceProvider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Legacy.Enabled)
         {

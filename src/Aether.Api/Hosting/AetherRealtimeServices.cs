@@ -32,10 +32,9 @@ public static class AetherRealtimeServices
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configuration);
         var section = configuration.GetSection(RealtimeOptions.Section);
-        services.AddOptions<RealtimeOptions>()
-            .Configure(_ => RefuseLooseKeys(section.GetSection("ApiKeys")))
-            // A misspelled option is as wrong as a wrong value: it would silently not be in force.
-            .Bind(section, binder => binder.ErrorOnUnknownConfiguration = true);
+        services.AddOptions<RealtimeOptions>().Configure(options => RealtimeOptionsReader.Read(section, options));
+        services.AddSingleton<IOptionsChangeTokenSource<RealtimeOptions>>(
+            new ConfigurationChangeTokenSource<RealtimeOptions>(section));
         services.AddSingleton<IValidateOptions<RealtimeOptions>, RealtimeOptionsValidator>();
 
         services.TryAddSingleton(TimeProvider.System);
@@ -82,16 +81,6 @@ public static class AetherRealtimeServices
 
     private static RealtimeOptions Options(IServiceProvider provider) =>
         provider.GetRequiredService<IOptions<RealtimeOptions>>().Value;
-
-    // Where an object is expected and a text stands, the binder's error repeats the text: here that is a secret.
-    private static void RefuseLooseKeys(IConfigurationSection keys)
-    {
-        foreach (var loose in keys.GetChildren().Prepend(keys).Where(entry => !string.IsNullOrEmpty(entry.Value)))
-            throw new OptionsValidationException(
-                Microsoft.Extensions.Options.Options.DefaultName,
-                typeof(RealtimeOptions),
-                [loose.Path + " must be made of Name, Key, Permissions and Groups"]);
-    }
 
     private sealed class DrainTimeout(IOptions<RealtimeOptions> options) : IPostConfigureOptions<HostOptions>
     {

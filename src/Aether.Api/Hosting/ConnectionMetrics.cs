@@ -4,14 +4,29 @@ using Aether.Application.Instrumentation;
 
 namespace Aether.Api.Hosting;
 
-/// <summary>Gauges of the connections. They are read when somebody asks, and cost nothing in between.</summary>
+/// <summary>
+/// Gauges and counters of the connections. They are read when somebody asks, and cost nothing in between.
+/// </summary>
 internal sealed class ConnectionMetrics : IDisposable
 {
     private readonly Meter meter = new(RealtimeMetrics.MeterName);
 
-    public ConnectionMetrics(ConnectionRegistry registry) =>
+    public ConnectionMetrics(ConnectionRegistry registry)
+    {
         meter.CreateObservableGauge(
             "aether.connections", () => registry.Count, "{connection}", "WebSocket connections of this instance.");
+        meter.CreateObservableCounter(
+            "aether.connections.closed",
+            () => registry.Closed.Select(code => new Measurement<long>(
+                code.Value, new KeyValuePair<string, object?>("code", code.Key))),
+            "{connection}",
+            "Connections that ended, by close code.");
+        meter.CreateObservableCounter(
+            "aether.messages.received",
+            () => registry.Received,
+            "{message}",
+            "Messages that clients sent over WebSockets, whatever became of them.");
+    }
 
     public void Dispose() => meter.Dispose();
 }

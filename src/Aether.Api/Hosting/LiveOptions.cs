@@ -52,7 +52,7 @@ internal sealed class LiveOptions : IDisposable
         }
         catch (InvalidOperationException)
         {
-            // The binder's text may repeat a value, and a value may be a key.
+            // Of a host that configures more on top. The binder's text may repeat a value, and a value may be a key.
             logger.ReloadRefused("an option is not known, or its value cannot be read");
             return;
         }

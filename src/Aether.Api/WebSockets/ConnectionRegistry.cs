@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Aether.Application.Delivery;
+using Aether.Domain;
 
 namespace Aether.Api.WebSockets;
 
@@ -8,8 +11,10 @@ namespace Aether.Api.WebSockets;
 internal sealed class ConnectionRegistry(int maxConnections)
 {
     private readonly List<SocketConnection> connections = [];
+    private readonly Dictionary<string, long> closed = [];
     private readonly Lock gate = new();
     private TaskCompletionSource? empty;
+    private long receivedByGone;
     private bool draining;
 
     /// <summary>Whether no new connection is taken because the instance stops.</summary>
@@ -22,6 +27,29 @@ internal sealed class ConnectionRegistry(int maxConnections)
         {
             lock (gate)
                 return connections.Count;
+        }
+    }
+
+    /// <summary>
+    /// How many messages clients have sent since the start. Every connection counts its own anyway, so that they are
+    /// only added up when somebody asks, and a message costs nothing more.
+    /// </summary>
+    public long Received
+    {
+        get
+        {
+            lock (gate)
+                return receivedByGone + connections.Sum(connection => connection.Received);
+        }
+    }
+
+    /// <summary>How many connections have ended since the start, by close code.</summary>
+    public IReadOnlyList<KeyValuePair<string, long>> Closed
+    {
+        get
+        {
+            lock (gate)
+                return [.. closed];
         }
     }
 
@@ -50,6 +78,10 @@ internal sealed class ConnectionRegistry(int maxConnections)
             connections[connection.Slot] = last;
             last.Slot = connection.Slot;
             connections.RemoveAt(connections.Count - 1);
+            receivedByGone += connection.Received;
+            // None: it was never open.
+            if (connection.Reason is { } reason)
+                CollectionsMarshal.GetValueRefOrAddDefault(closed, NameOf(reason), out _)++;
             if (connections.Count == 0)
                 empty?.TrySetResult();
         }
@@ -95,4 +127,10 @@ internal sealed class ConnectionRegistry(int maxConnections)
 
     /// <summary>Completes when the last connection has gone, after <see cref="BeginDrain"/>.</summary>
     public Task WhenEmpty() => empty?.Task ?? Task.CompletedTask;
+
+    // What a client may choose must not become any number of time series, nor look like a decision of the server's.
+    private static string NameOf(CloseReason reason) =>
+        reason.IsAnswer && reason.Code is not (1000 or 1001)
+            ? "other"
+            : reason.Code.ToString(CultureInfo.InvariantCulture);
 }

@@ -26,6 +26,9 @@ internal sealed class RealtimeEndpoint(
     /// <summary>The route of the endpoint.</summary>
     public const string Route = "/v3/ws/group/{group_id}/client/{client_id}";
 
+    /// <summary>Every path that belongs to the endpoint, whether anything is there or not.</summary>
+    public const string AnyRoute = "/v3/ws/{**path}";
+
     private const int RetryAfterSeconds = 5;
 
     /// <summary>
@@ -36,13 +39,35 @@ internal sealed class RealtimeEndpoint(
     /// <summary>
     /// Answers any other path below <c>/v3/ws</c>: an id that is empty or holds a slash ends up there.
     /// </summary>
-    public static Task RefusePathAsync(HttpContext context) =>
-        Problems.BadRequestAsync(context, "path", "must be " + Route + " with ids of 1 to 64 of A-Z a-z 0-9 _ -");
+    public static Task RefusePathAsync(HttpContext context)
+    {
+        CrossOrigin.AllowReadingRefusal(context.Response);
+        return Problems.BadRequestAsync(
+            context, "path", "must be " + Route + " with ids of 1 to 64 of A-Z a-z 0-9 _ -");
+    }
+
+    /// <summary>
+    /// Answers any other method: a page that asks why it was refused may have to ask first whether it may send its key.
+    /// </summary>
+    public static Task RefuseMethodAsync(HttpContext context)
+    {
+        CrossOrigin.AllowReadingRefusal(context.Response);
+        if (CrossOrigin.IsPreflight(context.Request))
+        {
+            CrossOrigin.AnswerPreflight(context.Response);
+            return Task.CompletedTask;
+        }
+        context.Response.Headers.Allow = "GET";
+        return Problems.WriteAsync(
+            context, StatusCodes.Status405MethodNotAllowed, "Method not allowed", "here there is GET");
+    }
 
     /// <summary>Serves one request.</summary>
     public async Task HandleAsync(HttpContext context)
     {
         var request = context.Request;
+        // A browser tells a page nothing of a handshake that was refused; the page asks again, and reads this.
+        CrossOrigin.AllowReadingRefusal(context.Response);
         if (!VisionId.TryParse(context.GetRouteValue("group_id") as string, out var group))
         {
             await Problems.BadRequestAsync(context, "group_id", VisionId.Rule).ConfigureAwait(false);

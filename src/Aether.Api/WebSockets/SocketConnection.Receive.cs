@@ -10,11 +10,14 @@ internal abstract partial class SocketConnection
     private const int FirstBuffer = 4_096;
 
     private InboundFrames inbound;
-    private int ended;
+    private long ended;
     private long lastRead;
     private long lastMessage;
     private long messageStarted;
     private long pingedAt;
+
+    /// <summary>How many messages were taken from the client so far.</summary>
+    public long Received => Volatile.Read(ref ended);
 
     /// <summary>Takes note of bytes on their way into the WebSocket.</summary>
     public void OnBytesRead(ReadOnlySpan<byte> bytes)
@@ -69,7 +72,7 @@ internal abstract partial class SocketConnection
         }
         catch (WebSocketException fault) when (fault.WebSocketErrorCode == WebSocketError.ConnectionClosedPrematurely)
         {
-            TryDecide(CloseReason.GoingAway);
+            TryDecide(CloseReason.Lost);
         }
         catch (WebSocketException)
         {
@@ -80,7 +83,7 @@ internal abstract partial class SocketConnection
         }
         catch (Exception fault) when (fault is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            TryDecide(CloseReason.GoingAway);
+            TryDecide(CloseReason.Lost);
         }
     }
 
@@ -128,7 +131,7 @@ internal abstract partial class SocketConnection
     {
         // The WebSocket reads a little ahead. If more messages have passed by than were taken, what is known of the
         // frames is of a later one, and the one at hand must not be blamed for it.
-        bool isAtHand = inbound.Completed == ended;
+        bool isAtHand = inbound.Completed == (int)ended;
         ulong announced = isAtHand ? inbound.MessageBytes : 0;
         if (Math.Max(announced, (ulong)received) > (ulong)Services.Limits.MaxMessageBytes)
             Close(CloseReason.MessageTooBig($"message: must be at most {Services.Limits.MaxMessageBytes} bytes"));

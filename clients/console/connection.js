@@ -1,0 +1,147 @@
+// The page's own connection: which group, which key, what became of it in words, and its clock.
+
+import { connect } from "../aether.js";
+import { byId, randomId, say, setText, number } from "./dom.js";
+
+// This file is at {base}/v3/console/connection.js, whatever path the server is mounted at.
+const base = new URL("../..", import.meta.url).href.replace(/\/$/, "");
+const visionId = /^[A-Za-z0-9_-]{1,64}$/;
+const defaultGroup = "demo";
+
+/** Emits "open" (each time), "leave" (before another group), and what the client emits: its listeners get the detail. */
+export class Connection extends EventTarget {
+  constructor() {
+    super();
+    /** @type {ReturnType<typeof connect> | null} */
+    this.client = null;
+    this.group = groupOfHash() ?? defaultGroup;
+    this.client_id = `console-${randomId()}`;
+    /** What the server's clock is ahead of ours, in ms. */
+    this.ahead = 0;
+    this.visibleSaid = "";
+
+    const form = byId("connection");
+    byId("group").value = this.group;
+    form.addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.open();
+    });
+    byId("disconnect").addEventListener("click", () => this.close());
+    addEventListener("hashchange", () => {
+      const group = groupOfHash();
+      if (!group || group === this.group) return;
+      byId("group").value = group;
+      this.open();
+    });
+  }
+
+  get isOpen() {
+    return this.client?.state === "open";
+  }
+
+  /** Options of a further connection of this page to the same group, with the same key. */
+  options(/** @type {object} */ more) {
+    return { url: base, group: this.group, ...(this.key && { key: this.key }), ...more };
+  }
+
+  /** Connects with what the form says, and leaves what was before. */
+  open() {
+    const group = byId("group").value.trim();
+    const bad = !visionId.test(group) || group === "aether";
+    byId("group").setAttribute("aria-invalid", String(bad));
+    byId("group-error").textContent = bad
+      ? "A group is 1 to 64 of A-Z a-z 0-9 _ -, and not “aether”, which is the server itself." : "";
+    if (bad) return byId("group").focus();
+
+    this.key = byId("key").value;
+    this.client?.close();
+    this.dispatchEvent(new CustomEvent("leave", { detail: { sameGroup: group === this.group } }));
+    this.group = group;
+    document.title = `${group} · Aether console`;
+    const hash = `#group=${group}`;
+    if (location.hash !== hash) history.replaceState(null, "", hash);
+
+    const client = connect(this.options({ client: this.client_id, role: "observer" }));
+    this.client = client;
+    // An earlier client that still says something must not be taken for this one.
+    const pass = (/** @type {string} */ name) => client.on(/** @type {any} */ (name), (/** @type {any} */ detail) => {
+      if (this.client === client) this.dispatchEvent(new CustomEvent(name, { detail }));
+    });
+    for (const name of ["msg", "cmd", "presence", "gap", "error"]) pass(name);
+    client.on("state", () => this.client === client && this.stateChanged());
+    client.opened.catch((/** @type {any} */ error) => {
+      this.refusal = error;
+      if (this.client === client) this.tell();
+    });
+    this.refusal = null;
+    this.stateChanged();
+  }
+
+  close() {
+    this.client?.close();
+    this.dispatchEvent(new CustomEvent("leave", { detail: { sameGroup: true } }));
+  }
+
+  stateChanged() {
+    if (this.isOpen) {
+      const time = Date.parse(this.client?.welcome?.server_time ?? "");
+      this.ahead = Number.isNaN(time) ? 0 : time - Date.now();
+      this.dispatchEvent(new Event("open"));
+    }
+    this.dispatchEvent(new Event("state"));
+    // Reconnecting passes through several states within moments; only what lasts is said.
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.tell(), this.isOpen ? 0 : 250);
+  }
+
+  tell() {
+    const { state, reason } = /** @type {any} */ (this.client);
+    const status = byId("status");
+    status.dataset.state = state;
+    const text = this.sentence(state, reason);
+    if (status.textContent !== text) status.textContent = text;
+    setText(byId("facts"), state === "open" ? facts(this.client?.welcome) : "");
+    byId("disconnect").hidden = state === "closed";
+    byId("connect").className = state === "closed" ? "primary" : "";
+    setText(byId("connect"), state === "closed" ? "Connect" : "Reconnect");
+  }
+
+  /** @param {string} state @param {string} reason */
+  sentence(state, reason) {
+    const because = reason ? `: ${reason.replace(/\.$/, "")}.` : ".";
+    if (state === "open") return `Connected to ${this.group} as ${this.client_id}.`;
+    if (state === "connecting") return `Connecting to ${this.group}${because}`;
+    if (state === "reconnecting") return `Connection lost, trying again${because}`;
+    return `Not connected${because}${this.advice()}`;
+  }
+
+  /** What to do about a refusal. */
+  advice() {
+    const status = this.refusal?.status ?? this.refusal?.code;
+    if (/401|unauthorized|unauthenticated/.test(status)) {
+      byId("key").focus();
+      return this.key ? " The server does not take this key: enter another one and connect."
+        : " The server asks for an API key: enter one above and connect.";
+    }
+    if (/403|forbidden/.test(status)) {
+      return " The key may not be good for this group, or pages from this address may not connect.";
+    }
+    return "";
+  }
+}
+
+function groupOfHash() {
+  const group = new URLSearchParams(location.hash.slice(1)).get("group");
+  return group && visionId.test(group) ? group : null;
+}
+
+/** @param {any} welcome */
+function facts(welcome) {
+  if (!welcome) return "";
+  const { instance_id: instance, rate_limit: limit, permissions } = welcome;
+  return [
+    instance && `instance ${instance}`,
+    limit?.per_second ? `${number(limit.per_second)} messages/s allowed` : "no rate limit",
+    permissions?.length ? `may ${permissions.join(", ").replaceAll("_", " ")}` : "no extra permission",
+  ].filter(Boolean).join(" · ");
+}

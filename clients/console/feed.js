@@ -1,0 +1,288 @@
+// The list of messages. It shows a sample where more pass than anybody can read, and says so.
+
+import { batched, byId, compact, element, number, plural, say, setText, timeOfDay } from "./dom.js";
+import { Sampler, Seconds } from "./sampler.js";
+
+const rowsPerSecond = 50;
+const mostRows = 200;
+
+/**
+ * @typedef {{ seq: number, at: Date, message: any, kind: string, mark: string, text?: string }} Entry
+ * kind: msg, cmd, presence, or notice for what is no message; mark: "sent" or "reply" for what this page did
+ */
+
+/** @param {import("./connection.js").Connection} connection */
+export function showFeed(connection) {
+  const list = byId("feed");
+  const counts = new Seconds(2, () => ({ passed: 0, listed: 0, skipped: 0 }));
+  const budget = new Sampler(rowsPerSecond);
+  const hiddenBudget = new Sampler(rowsPerSecond);
+  const inspector = showInspector((leave) => {
+    if (leave) choose(null);
+    pauseChanged();
+    list.focus();
+  });
+
+  /** What is listed, and what the filter keeps out but would show if it were changed; oldest first, both bounded. */
+  let listed = /** @type {Entry[]} */ ([]);
+  let filteredOut = /** @type {Entry[]} */ ([]);
+  let seq = 0;
+  let newestDrawn = 0;
+  let active = /** @type {HTMLElement | null} */ (null);
+  let pausedByButton = false;
+  let passedWhilePaused = 0;
+  let needle = "";
+  let kinds = new Set(["msg", "cmd", "presence", "notice"]);
+
+  // Reading holds the list: a row that somebody chose must not run away.
+  const isPaused = () => pausedByButton || active !== null || inspector.isOpen();
+
+  /** @param {any} message @param {string} [kind] @param {string} [mark] */
+  function add(message, kind = message.msg_type, mark = "") {
+    const now = performance.now();
+    const count = counts.at(now).value;
+    count.passed++;
+    if (isPaused()) {
+      passedWhilePaused++;
+      return;
+    }
+    // Nothing is looked at that could not be listed anyway: this is what keeps a flood cheap.
+    if (!budget.has(now)) {
+      count.skipped++;
+      return;
+    }
+    const entry = { seq: ++seq, at: new Date(), message, kind, mark };
+    if (matches(entry)) {
+      budget.take(now);
+      count.listed++;
+      keep(listed, entry);
+      draw();
+    } else if (hiddenBudget.take(now)) {
+      keep(filteredOut, entry);
+    }
+  }
+
+  function keep(entries, entry) {
+    entries.push(entry);
+    if (entries.length > mostRows) entries.shift();
+  }
+
+  /** @param {Entry} entry */
+  function matches(entry) {
+    if (!kinds.has(entry.kind)) return false;
+    if (needle === "") return true;
+    const { from_id, to_id, group_id, cmd, msg, payload } = entry.message;
+    entry.text ??= [from_id, to_id, group_id, cmd, msg, JSON.stringify(payload)].join("\n").toLowerCase();
+    return entry.text.includes(needle);
+  }
+
+  function filterChanged() {
+    needle = byId("filter").value.trim().toLowerCase();
+    kinds = new Set([...byId("types").querySelectorAll("input:checked")].map((box) => box.value));
+    const all = [...listed, ...filteredOut].sort((one, other) => one.seq - other.seq);
+    listed = all.filter(matches).slice(-mostRows);
+    filteredOut = all.filter((entry) => !matches(entry)).slice(-mostRows);
+    choose(null);
+    list.replaceChildren();
+    newestDrawn = 0;
+    draw();
+  }
+
+  const draw = batched(() => {
+    const fresh = document.createDocumentFragment();
+    for (let index = listed.length - 1; index >= 0 && listed[index].seq > newestDrawn; index--) {
+      fresh.append(row(listed[index]));
+    }
+    newestDrawn = listed.at(-1)?.seq ?? newestDrawn;
+    list.prepend(fresh);
+    while (list.childElementCount > mostRows) list.lastElementChild?.remove();
+    const empty = listed.length === 0;
+    byId("feed-scroll").hidden = empty;
+    byId("feed-empty").hidden = !empty;
+    if (empty) setText(byId("feed-empty"), seq === 0 || filteredOut.length === 0
+      ? "Nothing has passed yet. Messages to the group and to everybody appear here, and direct ones to or from this page."
+      : "Nothing that passed matches the filter.");
+  }, 160);
+
+  function row(/** @type {Entry} */ entry) {
+    const { message, kind, mark } = entry;
+    const { from, to } = ends(message);
+    const text = [message.cmd, message.msg].filter(Boolean).join(" · ");
+    const node = element("div", { role: "option", id: `m${entry.seq}`, className: `row ${kind}`, "aria-selected": "false" },
+      element("span", { className: "time", textContent: timeOfDay(entry.at) }),
+      element("span", { className: "kind", textContent: mark || kind }),
+      element("span", { className: "ends" }, element("span", { textContent: from }),
+        element("span", { textContent: ` → ${to}` })),
+      element("span", { className: "text", textContent: text || "–" }),
+      element("span", { className: "json", textContent: compact(message.payload) }));
+    node.entry = entry;
+    return node;
+  }
+
+  function choose(/** @type {any} */ node) {
+    active?.setAttribute("aria-selected", "false");
+    active = node;
+    if (node) {
+      node.setAttribute("aria-selected", "true");
+      list.setAttribute("aria-activedescendant", node.id);
+      node.scrollIntoView({ block: "nearest" });
+    } else {
+      list.removeAttribute("aria-activedescendant");
+    }
+    pauseChanged();
+  }
+
+  function pauseChanged() {
+    const paused = isPaused();
+    if (!paused) passedWhilePaused = 0;
+    setText(byId("pause"), paused ? "Resume" : "Pause");
+    const why = pausedByButton ? "Paused. Resume goes on." : "Held while you read. Escape or Resume goes on.";
+    setText(byId("paused"), paused ? why : "");
+    tellRate();
+  }
+
+  function inspect(node) {
+    choose(node);
+    inspector.show(node.entry);
+    pauseChanged();
+  }
+
+  function resume() {
+    pausedByButton = false;
+    inspector.hide();
+    choose(null);
+  }
+
+  /** Once a second: what passed, and how much of it is here. */
+  function tellRate() {
+    const last = counts.history(performance.now()).at(-1) ?? { passed: 0, listed: 0, skipped: 0 };
+    let text = last.passed ? `${number(last.passed)} messages/s` : "";
+    if (isPaused()) text = `${plural(passedWhilePaused, "message")} passed meanwhile`;
+    else if (last.skipped) text = `showing ${number(last.listed)} of ${number(last.passed)} messages/s`;
+    setText(byId("sampling"), text);
+  }
+
+  list.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    const first = list.firstElementChild;
+    const steps = {
+      ArrowDown: () => (active ? active.nextElementSibling : first) ?? active,
+      ArrowUp: () => (active ? active.previousElementSibling : first) ?? active,
+      PageDown: () => list.children[Math.min(list.childElementCount - 1, indexOf(active) + 10)],
+      PageUp: () => list.children[Math.max(0, indexOf(active) - 10)],
+      Home: () => first,
+      End: () => list.lastElementChild,
+    };
+    if (event.key in steps) {
+      event.preventDefault();
+      const node = steps[/** @type {keyof steps} */ (event.key)]();
+      if (inspector.isOpen()) inspect(node);
+      else choose(node);
+    } else if ((event.key === "Enter" || event.key === " ") && active) {
+      event.preventDefault();
+      inspect(active);
+      inspector.focus();
+    } else if (event.key === "Escape" && isPaused()) {
+      event.preventDefault();
+      resume();
+    }
+  });
+  const indexOf = (node) => (node ? [...list.children].indexOf(node) : 0);
+
+  list.addEventListener("click", (/** @type {any} */ event) => {
+    const node = event.target.closest("[role=option]");
+    if (node) inspect(node);
+  });
+  byId("pause").addEventListener("click", () => {
+    if (isPaused()) resume();
+    else {
+      pausedByButton = true;
+      pauseChanged();
+    }
+  });
+  byId("clear").addEventListener("click", clear);
+  byId("filter").addEventListener("input", filterChanged);
+  byId("types").addEventListener("change", filterChanged);
+  function clear() {
+    listed = [];
+    filteredOut = [];
+    passedWhilePaused = 0;
+    list.replaceChildren();
+    inspector.hide();
+    choose(null);
+    draw();
+  }
+
+  for (const name of ["msg", "cmd", "presence"]) {
+    connection.addEventListener(name, (/** @type {any} */ event) => add(event.detail));
+  }
+  connection.addEventListener("gap", (/** @type {any} */ { detail }) => add({
+    from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "gap",
+    msg: "Messages may have been missed", payload: detail,
+  }, "notice"));
+  connection.addEventListener("error", (/** @type {any} */ { detail }) => add({
+    from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "error", msg: detail.message,
+    payload: { code: detail.code ?? "failed", retryable: detail.retryable ?? false },
+  }, "notice"));
+  connection.addEventListener("leave", (/** @type {any} */ { detail }) => {
+    if (!detail.sameGroup) clear();
+  });
+  setInterval(tellRate, 1000);
+
+  return {
+    /** Lists what this page did and no event tells: a direct message that it sent, a reply that it got. */
+    addOwn: (/** @type {any} */ message, /** @type {"sent" | "reply"} */ mark) => add(message, message.msg_type, mark),
+  };
+}
+
+/** From whom to whom, in words. */
+function ends(message) {
+  const to = { direct: message.to_id, group: "group", broadcast: "everyone", echo: "itself" }[message.target];
+  return { from: message.from_id, to: to ?? "–" };
+}
+
+/**
+ * One message as readable JSON. Escape goes back to the chosen row, the button leaves that too.
+ * @param {(leave: boolean) => void} onClosed
+ */
+function showInspector(onClosed) {
+  const section = byId("inspector");
+  const hide = () => {
+    section.hidden = true;
+    byId("inspected").textContent = "";
+  };
+  const close = (/** @type {boolean} */ leave) => {
+    hide();
+    onClosed(leave);
+  };
+  section.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    close(false);
+  });
+  byId("inspector-close").addEventListener("click", () => close(true));
+  byId("copy").addEventListener("click", async () => {
+    say(byId("copied"), (await copy(byId("inspected"))) ? "Copied." : "The browser did not allow it; the text is selected.");
+  });
+  return {
+    isOpen: () => !section.hidden,
+    hide,
+    focus: () => byId("inspector-title").focus(),
+    show(/** @type {Entry} */ { message, at }) {
+      section.hidden = false;
+      say(byId("copied"), "");
+      setText(byId("inspector-title"), `${message.cmd ?? message.msg_type} from ${message.from_id}, ${timeOfDay(at)}`);
+      byId("inspected").textContent = JSON.stringify(message, null, 2);
+    },
+  };
+}
+
+/** Pages that came over plain http have no clipboard; selecting and the old command work there. */
+async function copy(node) {
+  try {
+    await navigator.clipboard.writeText(node.textContent);
+    return true;
+  } catch {
+    getSelection()?.selectAllChildren(node);
+    return document.execCommand("copy");
+  }
+}

@@ -1,0 +1,206 @@
+// The table of who is in the group. It shows what the client's live map of members holds, whatever event changed it.
+
+import { ago, batched, byId, compact, element, number, plural, setText, timeOfDay } from "./dom.js";
+
+const mostRows = 200;
+const markedFor = 2000;
+const refreshEvery = 15_000;
+
+/** @param {import("./connection.js").Connection} connection @param {(id: string) => void} onChosen */
+export function showRoster(connection, onChosen) {
+  const body = byId("members");
+  /** @type {Map<string, any>} client id → what its row consists of */
+  const rows = new Map();
+  /** @type {Map<string, number>} who came or went lately → when the mark ends */
+  const came = new Map();
+  const gone = new Map();
+  /** @type {Map<string, any> | null} who was here when the table was last drawn */
+  let known = null;
+  let sort = { by: "client_id", reverse: false };
+  let loadedFor = null;
+  let refreshed = 0;
+
+  const draw = batched(() => {
+    const members = connection.isOpen ? connection.client.presence.members : null;
+    if (members && loadedFor === connection.client) compare(members);
+    render(known ?? new Map());
+  }, 120);
+
+  /** Who came and who went since the last time. */
+  function compare(members) {
+    const until = performance.now() + markedFor;
+    if (known) {
+      for (const [id, member] of members) if (!known.has(id)) came.set(id, until);
+      for (const [id, member] of known) {
+        if (members.has(id)) continue;
+        came.delete(id);
+        gone.set(id, { until, member });
+      }
+    }
+    known = new Map(members);
+    for (const id of members.keys()) gone.delete(id);
+    // Marks are for reading, not for a storm: nobody follows more than this.
+    if (came.size > mostRows) came.clear();
+    if (gone.size > mostRows) gone.clear();
+    if (came.size || gone.size) setTimeout(draw, markedFor + 50);
+  }
+
+  function render(members) {
+    const now = performance.now();
+    for (const [id, until] of came) if (until <= now) came.delete(id);
+    for (const [id, { until }] of gone) if (until <= now) gone.delete(id);
+
+    const text = byId("members-find").value.trim().toLowerCase();
+    const all = [...members.values(), ...[...gone.values()].map(({ member }) => member)];
+    const found = text
+      ? all.filter((one) => `${one.client_id} ${one.role ?? ""}`.toLowerCase().includes(text)) : all;
+    const shown = found.sort(order).slice(0, mostRows);
+
+    const wanted = new Set(shown.map((one) => one.client_id));
+    for (const [id, row] of rows) {
+      if (wanted.has(id)) continue;
+      row.line.remove();
+      rows.delete(id);
+    }
+    let place = body.firstElementChild;
+    for (const member of shown) {
+      let row = rows.get(member.client_id);
+      if (!row) rows.set(member.client_id, row = newRow(member));
+      fill(row, member);
+      // Rows already in place are left alone, so that the keyboard focus stays where it is.
+      if (row.line === place) place = place.nextElementSibling;
+      else body.insertBefore(row.line, place);
+    }
+    age();
+
+    const empty = all.length === 0;
+    byId("members-region").hidden = empty;
+    byId("members-empty").hidden = !empty;
+    setText(byId("members-count"), members.size ? number(members.size) + (members.size === 1 ? " member" : " members") : "");
+    setText(byId("members-more"), found.length > shown.length
+      ? `The first ${mostRows} of ${number(found.length)} are listed; “Find” narrows it down.`
+      : text && found.length === 0 ? "Nobody matches." : "");
+  }
+
+  function newRow(member) {
+    const id = member.client_id;
+    const button = element("button", { type: "button", className: "link", textContent: id });
+    button.addEventListener("click", () => onChosen(id));
+    const row = {
+      badge: element("span", { className: "badge" }),
+      role: element("td"), state: element("td", { className: "state" }), connections: element("td", { className: "right" }),
+      joined: element("td", { className: "time" }), seen: element("td", { className: "time" }),
+      line: null, member, stateText: "",
+    };
+    const own = id === connection.client_id ? [element("span", { className: "quiet", textContent: "this page" })] : [];
+    row.line = element("tr", {},
+      element("th", { scope: "row" }, button, ...own, row.badge),
+      row.role, row.state, row.connections, row.joined, row.seen);
+    return row;
+  }
+
+  function fill(row, member) {
+    const isNew = came.has(member.client_id);
+    const isGone = gone.has(member.client_id);
+    row.member = member;
+    row.line.className = isGone ? "gone" : isNew ? "came" : "";
+    setText(row.badge, isGone ? "left" : isNew ? "new" : "");
+    setText(row.role, member.role ?? "–");
+    setText(row.connections, String(member.connections ?? 1));
+    const state = JSON.stringify(member.state ?? {});
+    if (state !== row.stateText) {
+      const first = row.stateText === "";
+      row.stateText = state;
+      row.state.replaceChildren(...describeState(state));
+      if (!first) flash(row.state);
+    }
+  }
+
+  /** Rewrites what says how long ago something was. */
+  function age() {
+    const now = Date.now() + connection.ahead;
+    for (const { member, joined, seen } of rows.values()) {
+      const start = Date.parse(member.joined_at);
+      const last = Date.parse(member.last_seen);
+      setText(joined, Number.isNaN(start) ? "–" : ago(now - start));
+      setText(seen, Number.isNaN(last) ? "–" : ago(now - last));
+      if (!joined.title && !Number.isNaN(start)) joined.title = timeOfDay(new Date(start));
+    }
+  }
+
+  function order(a, b) {
+    const left = a[sort.by] ?? "";
+    const right = b[sort.by] ?? "";
+    const byValue = left < right ? -1 : left > right ? 1 : 0;
+    const result = byValue || (a.client_id < b.client_id ? -1 : 1);
+    return sort.reverse ? -result : result;
+  }
+
+  for (const head of document.querySelectorAll("[data-sort]")) {
+    const by = /** @type {HTMLElement} */ (head).dataset.sort ?? "";
+    head.querySelector("button")?.addEventListener("click", () => {
+      sort = { by, reverse: sort.by === by && !sort.reverse };
+      markSort();
+      draw();
+    });
+  }
+  function markSort() {
+    for (const head of document.querySelectorAll("[data-sort]")) {
+      if (/** @type {HTMLElement} */ (head).dataset.sort !== sort.by) head.removeAttribute("aria-sort");
+      else head.setAttribute("aria-sort", sort.reverse ? "descending" : "ascending");
+    }
+  }
+
+  /** Asks the server, for what no event tells: last_seen. A large group is asked less often. */
+  async function load() {
+    const client = connection.client;
+    if (!client || client.state !== "open") return;
+    refreshed = performance.now();
+    try {
+      await client.presence.roster({ refresh: true });
+      if (client !== connection.client) return;
+      loadedFor = client;
+    } catch {
+      // The connection is gone or busy: what is shown stays, and the next round asks again.
+    }
+    draw();
+  }
+
+  function tick() {
+    age();
+    const due = (known?.size ?? 0) > 1000 ? 4 * refreshEvery : refreshEvery;
+    const waiting = loadedFor !== connection.client ? 2000 : due;
+    if (document.visibilityState === "visible" && performance.now() - refreshed >= waiting) load();
+  }
+
+  markSort();
+  setInterval(tick, 1000);
+  byId("members-find").addEventListener("input", draw);
+  document.addEventListener("visibilitychange", tick);
+  connection.addEventListener("open", () => {
+    // Until the roster was loaded again the map may be half full, and that is nobody's leaving.
+    loadedFor = null;
+    load();
+  });
+  connection.addEventListener("presence", draw);
+  connection.addEventListener("leave", () => {
+    known = loadedFor = null;
+    came.clear();
+    gone.clear();
+    draw();
+  });
+}
+
+/** A long state folds up; all of it stays within reach of the keyboard. */
+function describeState(text) {
+  if (text === "{}") return [element("span", { className: "quiet", textContent: "{}" })];
+  if (text.length <= 120) return [text];
+  return [element("details", {}, element("summary", { textContent: compact(JSON.parse(text), 60) }), text)];
+}
+
+function flash(cell) {
+  cell.classList.remove("changed");
+  // Reading the layout between the two makes the animation start again.
+  void cell.offsetWidth;
+  cell.classList.add("changed");
+}
