@@ -157,7 +157,7 @@ export function showComposer(connection, send) {
     say(status, "");
     changed();
   });
-  connection.addEventListener("state", changed);
+  connection.on("state", changed);
   changed();
 
   return {

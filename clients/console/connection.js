@@ -1,24 +1,27 @@
 // The page's own connection: which group, which key, what became of it in words, and its clock.
 
 import { connect } from "../aether.js";
-import { byId, randomId, say, setText, number } from "./dom.js";
+import { byId, number, randomId, setText } from "./dom.js";
 
 // This file is at {base}/v3/console/connection.js, whatever path the server is mounted at.
 const base = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 const visionId = /^[A-Za-z0-9_-]{1,64}$/;
 const defaultGroup = "demo";
 
-/** Emits "open" (each time), "leave" (before another group), and what the client emits: its listeners get the detail. */
-export class Connection extends EventTarget {
+/**
+ * Tells "open" (each time), "leave" (before it connects anew, with whether the group stays), and what the client emits.
+ */
+export class Connection {
+  /** @type {Record<string, ((value: any) => void)[]>} */
+  #listeners = { open: [], leave: [], msg: [], cmd: [], presence: [], state: [], gap: [], error: [] };
+
   constructor() {
-    super();
     /** @type {ReturnType<typeof connect> | null} */
     this.client = null;
     this.group = groupOfHash() ?? defaultGroup;
     this.client_id = `console-${randomId()}`;
     /** What the server's clock is ahead of ours, in ms. */
     this.ahead = 0;
-    this.visibleSaid = "";
 
     const form = byId("connection");
     byId("group").value = this.group;
@@ -33,6 +36,16 @@ export class Connection extends EventTarget {
       byId("group").value = group;
       this.open();
     });
+  }
+
+  /** @param {string} name @param {(value: any) => void} listener */
+  on(name, listener) {
+    this.#listeners[name].push(listener);
+  }
+
+  // Plain calls: an Event for each of thousands of messages a second is time that the page does not have.
+  #tell(/** @type {string} */ name, /** @type {any} */ value) {
+    for (const listener of this.#listeners[name]) listener(value);
   }
 
   get isOpen() {
@@ -55,7 +68,7 @@ export class Connection extends EventTarget {
 
     this.key = byId("key").value;
     this.client?.close();
-    this.dispatchEvent(new CustomEvent("leave", { detail: { sameGroup: group === this.group } }));
+    this.#tell("leave", { sameGroup: group === this.group });
     this.group = group;
     document.title = `${group} · Aether console`;
     const hash = `#group=${group}`;
@@ -64,67 +77,65 @@ export class Connection extends EventTarget {
     const client = connect(this.options({ client: this.client_id, role: "observer" }));
     this.client = client;
     // An earlier client that still says something must not be taken for this one.
-    const pass = (/** @type {string} */ name) => client.on(/** @type {any} */ (name), (/** @type {any} */ detail) => {
-      if (this.client === client) this.dispatchEvent(new CustomEvent(name, { detail }));
+    for (const name of /** @type {const} */ (["msg", "cmd", "presence", "gap", "error"])) {
+      client.on(name, (value) => {
+        if (this.client === client) this.#tell(name, value);
+      });
+    }
+    client.on("state", () => {
+      if (this.client === client) this.#stateChanged();
     });
-    for (const name of ["msg", "cmd", "presence", "gap", "error"]) pass(name);
-    client.on("state", () => this.client === client && this.stateChanged());
-    client.opened.catch((/** @type {any} */ error) => {
-      this.refusal = error;
-      if (this.client === client) this.tell();
-    });
-    this.refusal = null;
-    this.stateChanged();
+    this.#stateChanged();
   }
 
   close() {
     this.client?.close();
-    this.dispatchEvent(new CustomEvent("leave", { detail: { sameGroup: true } }));
+    this.#tell("leave", { sameGroup: true });
   }
 
-  stateChanged() {
+  #stateChanged() {
     if (this.isOpen) {
       const time = Date.parse(this.client?.welcome?.server_time ?? "");
       this.ahead = Number.isNaN(time) ? 0 : time - Date.now();
-      this.dispatchEvent(new Event("open"));
+      this.#tell("open", null);
     }
-    this.dispatchEvent(new Event("state"));
+    this.#tell("state", null);
     // Reconnecting passes through several states within moments; only what lasts is said.
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tell(), this.isOpen ? 0 : 250);
+    this.telling = setTimeout(() => this.#say(), this.isOpen ? 0 : 250);
   }
 
-  tell() {
+  #say() {
     const { state, reason } = /** @type {any} */ (this.client);
     const status = byId("status");
     status.dataset.state = state;
-    const text = this.sentence(state, reason);
-    if (status.textContent !== text) status.textContent = text;
+    setText(status, this.#sentence(state, reason));
     setText(byId("facts"), state === "open" ? facts(this.client?.welcome) : "");
+    // A button that hides must not take the keyboard focus with it.
+    if (state === "closed" && document.activeElement === byId("disconnect")) byId("connect").focus();
     byId("disconnect").hidden = state === "closed";
     byId("connect").className = state === "closed" ? "primary" : "";
     setText(byId("connect"), state === "closed" ? "Connect" : "Reconnect");
   }
 
   /** @param {string} state @param {string} reason */
-  sentence(state, reason) {
+  #sentence(state, reason) {
     const because = reason ? `: ${reason.replace(/\.$/, "")}.` : ".";
     if (state === "open") return `Connected to ${this.group} as ${this.client_id}.`;
     if (state === "connecting") return `Connecting to ${this.group}${because}`;
     if (state === "reconnecting") return `Connection lost, trying again${because}`;
-    return `Not connected${because}${this.advice()}`;
+    return `Not connected${because}${this.#advice(reason)}`;
   }
 
   /** What to do about a refusal. */
-  advice() {
-    const status = this.refusal?.status ?? this.refusal?.code;
-    if (/401|unauthorized|unauthenticated/.test(status)) {
+  #advice(/** @type {string} */ reason) {
+    if (reason.startsWith("refused with 401")) {
       byId("key").focus();
       return this.key ? " The server does not take this key: enter another one and connect."
-        : " The server asks for an API key: enter one above and connect.";
+        : " The server asks for an API key: enter one and connect.";
     }
-    if (/403|forbidden/.test(status)) {
-      return " The key may not be good for this group, or pages from this address may not connect.";
+    if (reason.startsWith("refused with 403")) {
+      return " Either the key is not good for this group, or the server does not allow pages from this address.";
     }
     return "";
   }

@@ -116,12 +116,12 @@ export function showDemo(connection, feed, send) {
     event.preventDefault();
     burst.toggle();
   });
-  connection.addEventListener("open", () => {
+  connection.on("open", () => {
     const limit = connection.client?.welcome?.rate_limit?.per_second || 5000;
     byId("burst-rate").max = String(limit);
     if (byId("burst-rate").valueAsNumber > limit) byId("burst-rate").value = String(limit);
   });
-  connection.addEventListener("leave", () => {
+  connection.on("leave", () => {
     burst.stop();
     remove();
   });

@@ -213,17 +213,17 @@ export function showFeed(connection) {
   }
 
   for (const name of ["msg", "cmd", "presence"]) {
-    connection.addEventListener(name, (/** @type {any} */ event) => add(event.detail));
+    connection.on(name, add);
   }
-  connection.addEventListener("gap", (/** @type {any} */ { detail }) => add({
+  connection.on("gap", (detail) => add({
     from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "gap",
     msg: "Messages may have been missed", payload: detail,
   }, "notice"));
-  connection.addEventListener("error", (/** @type {any} */ { detail }) => add({
+  connection.on("error", (detail) => add({
     from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "error", msg: detail.message,
     payload: { code: detail.code ?? "failed", retryable: detail.retryable ?? false },
   }, "notice"));
-  connection.addEventListener("leave", (/** @type {any} */ { detail }) => {
+  connection.on("leave", (detail) => {
     if (!detail.sameGroup) clear();
   });
   setInterval(tellRate, 1000);

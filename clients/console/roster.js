@@ -177,13 +177,13 @@ export function showRoster(connection, onChosen) {
   setInterval(tick, 1000);
   byId("members-find").addEventListener("input", draw);
   document.addEventListener("visibilitychange", tick);
-  connection.addEventListener("open", () => {
+  connection.on("open", () => {
     // Until the roster was loaded again the map may be half full, and that is nobody's leaving.
     loadedFor = null;
     load();
   });
-  connection.addEventListener("presence", draw);
-  connection.addEventListener("leave", () => {
+  connection.on("presence", draw);
+  connection.on("leave", () => {
     known = loadedFor = null;
     came.clear();
     gone.clear();

@@ -1,17 +1,18 @@
 // How many messages get into the list, and what passed in the last minute. No DOM here.
 
-/** Lets `perSecond` through, evenly when more come; after a quiet second that many at once. */
+/** Lets `perSecond` through, evenly while more come; after a quiet time half as many at once. */
 export class Sampler {
   /** @param {number} perSecond */
   constructor(perSecond) {
     this.perSecond = perSecond;
-    this.tokens = perSecond;
+    this.most = perSecond / 2;
+    this.tokens = this.most;
     this.last = 0;
   }
 
   /** Is there still room? Asking takes nothing. @param {number} now ms */
   has(now) {
-    this.tokens = Math.min(this.perSecond, this.tokens + ((now - this.last) * this.perSecond) / 1000);
+    this.tokens = Math.min(this.most, this.tokens + ((now - this.last) * this.perSecond) / 1000);
     this.last = now;
     return this.tokens >= 1;
   }

@@ -15,9 +15,9 @@ export function showTraffic(connection) {
   const pending = new Map();
 
   const count = () => rate.at(performance.now()).value.count++;
-  connection.addEventListener("presence", count);
+  connection.on("presence", count);
   for (const name of ["msg", "cmd"]) {
-    connection.addEventListener(name, (/** @type {any} */ { detail }) => {
+    connection.on(name, (detail) => {
       count();
       if (detail.from_id !== connection.client_id || pending.size === 0) return;
       const sent = pending.get(detail.id);
@@ -68,14 +68,14 @@ export function showTraffic(connection) {
       ? figures("Own messages: ", deliveries.at(-1), deliveries, milliseconds) : "Own messages: none came back yet.");
   }
 
-  connection.addEventListener("leave", () => {
+  connection.on("leave", () => {
     rate.clear();
     latency.clear();
     pending.clear();
     drawSoon();
   });
   // From the first second of a connection on, a second without a message is a zero and no hole.
-  connection.addEventListener("open", () => void rate.at(performance.now()));
+  connection.on("open", () => void rate.at(performance.now()));
   setInterval(() => {
     if (document.visibilityState !== "visible") return;
     measure();
