@@ -32,9 +32,8 @@ public abstract class BrowserTest(Chromium chromium) : IAsyncLifetime
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        // What pages tell comes in order: after an answer, all that was told before it is here.
         foreach (var page in contexts.SelectMany(context => context.Pages).ToList())
-            await page.EvaluateAsync("() => 0");
+            await HearAllAsync(page);
         // Before the contexts close, which cuts off what is under way.
         string[] unexpected = [.. problems.Where(problem => !expected.Exists(pattern => pattern.IsMatch(problem)))];
         foreach (var context in contexts)
@@ -91,5 +90,18 @@ public abstract class BrowserTest(Chromium chromium) : IAsyncLifetime
         var page = await context.NewPageAsync();
         await page.GotoAsync(address.AbsoluteUri);
         return page;
+    }
+
+    // What a page tells comes in order: after an answer, all that was told before it is here.
+    private static async Task HearAllAsync(IPage page)
+    {
+        try
+        {
+            await page.EvaluateAsync("() => 0");
+        }
+        catch (PlaywrightException)
+        {
+            // It is gone, or never came; whoever wanted something of it was told.
+        }
     }
 }
