@@ -62,6 +62,9 @@ public sealed class RealtimeOptions
     /// <summary>The endpoints of V1 and V2.</summary>
     public LegacyOptions Legacy { get; set; } = new();
 
+    /// <summary>The console, a page for browsers.</summary>
+    public ConsoleOptions Console { get; set; } = new();
+
     /// <summary>How frames are written to sockets.</summary>
     public DeliveryOptions Delivery { get; set; } = new();
 }
@@ -135,6 +138,13 @@ public sealed class RedisOptions
 public sealed class LegacyOptions
 {
     /// <summary>Whether they are served.</summary>
+    public bool Enabled { get; set; } = true;
+}
+
+/// <summary>The console, a page for browsers.</summary>
+public sealed class ConsoleOptions
+{
+    /// <summary>Whether it is served.</summary>
     public bool Enabled { get; set; } = true;
 }
 

@@ -45,6 +45,7 @@ public sealed partial class StartTests
         { "Aether:Realtime:ApiKeys:0 must", new() { ["ApiKeys:0"] = Secret } },
         { "Secret", new() { ["ApiKeys:0:Name"] = "k", ["ApiKeys:0:Secret"] = Secret } },
         { "MaxConection", new() { ["MaxConection"] = "5" } },
+        { "Aether:Realtime:Console:Enabled", new() { ["Console:Enabled"] = "maybe" } },
         { "Intervall", new() { ["KeepAlive:Intervall"] = "5" } },
     };
 

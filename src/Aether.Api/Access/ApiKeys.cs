@@ -42,12 +42,14 @@ internal sealed class ApiKeys : IDisposable
     /// <summary>
     /// What a request may do; <see langword="null"/>: nothing, its credential is missing, wrong or given twice.
     /// </summary>
-    public Grant? Find(HttpRequest request)
+    /// <param name="request">The request.</param>
+    /// <param name="basic">Whether the key may also be the password of Basic authentication.</param>
+    public Grant? Find(HttpRequest request, bool basic = false)
     {
         var keys = table;
         if (keys.Keys.Length == 0)
             return keys.Anonymous;
-        return TryReadCredential(request, out byte[] key) ? keys.Find(key) : null;
+        return TryReadCredential(request, basic, out byte[] key) ? keys.Find(key) : null;
     }
 
     /// <summary>Whether a credential that was good once still is, for this group.</summary>
@@ -67,7 +69,7 @@ internal sealed class ApiKeys : IDisposable
         Changed?.Invoke();
     }
 
-    private static bool TryReadCredential(HttpRequest request, out byte[] key)
+    private static bool TryReadCredential(HttpRequest request, bool basic, out byte[] key)
     {
         key = [];
         int found = 0;
@@ -82,6 +84,12 @@ internal sealed class ApiKeys : IDisposable
                 continue;
             found++;
             if (!TryDecode(protocol.AsSpan(ProtocolPrefix.Length), out key))
+                return false;
+        }
+        if (basic && request.Headers.Authorization.Count > 0)
+        {
+            found++;
+            if (!BasicCredential.TryRead(request, out key))
                 return false;
         }
         return found == 1 && key.Length > 0;

@@ -16,7 +16,10 @@ internal sealed class HttpCallers(ApiKeys apiKeys)
         ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via", "X-Original-For"];
 
     /// <summary>What the caller may do; <see langword="null"/>: nothing, and the refusal says why.</summary>
-    public Domain.Access? Find(HttpContext context, out IResult refusal)
+    /// <param name="context">The request.</param>
+    /// <param name="refusal">Why not.</param>
+    /// <param name="basic">Whether the key may also be the password of Basic authentication.</param>
+    public Domain.Access? Find(HttpContext context, out IResult refusal, bool basic = false)
     {
         refusal = Results.Empty;
         if (!apiKeys.Required)
@@ -26,8 +29,10 @@ internal sealed class HttpCallers(ApiKeys apiKeys)
             refusal = Problems.Forbidden("no API keys are configured, so only callers on the same machine are served");
             return null;
         }
-        if (apiKeys.Find(context.Request) is { } grant)
+        if (apiKeys.Find(context.Request, basic) is { } grant)
             return grant.Access;
+        if (basic)
+            context.Response.Headers.WWWAuthenticate = BasicCredential.Challenge;
         refusal = Problems.Unauthorized();
         return null;
     }

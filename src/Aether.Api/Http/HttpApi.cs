@@ -1,5 +1,7 @@
 using Aether.Api.Access;
 using Aether.Api.Hosting;
+using Aether.Application;
+using Microsoft.Extensions.Options;
 using Scalar.AspNetCore;
 
 namespace Aether.Api.Http;
@@ -10,6 +12,8 @@ internal static class HttpApi
     public const string MessagesRoute = "/v3/messages";
     public const string RosterRoute = "/v3/groups/{group_id}/clients";
     public const string ClientRoute = "/v3/groups/{group_id}/clients/{client_id}";
+
+    private const string ClientModuleRoute = "/v3/aether.js";
 
     /// <summary>
     /// Behind what a host maps itself: these paths are names that everybody uses, and a host that has something of
@@ -27,6 +31,8 @@ internal static class HttpApi
         services.AddSingleton<MessagesApi>();
         services.AddSingleton<GroupsApi>();
         services.AddSingleton<Documents>();
+        services.AddSingleton<Assets>();
+        services.AddSingleton<ConsolePages>();
         services.AddOpenApi(OpenApiDescription.DocumentName, OpenApiDescription.Configure);
         return services;
     }
@@ -36,6 +42,7 @@ internal static class HttpApi
         MapApi(endpoints);
         MapMetrics(endpoints);
         MapDocuments(endpoints);
+        MapAssets(endpoints);
     }
 
     private static void MapApi(IEndpointRouteBuilder endpoints)
@@ -119,6 +126,18 @@ internal static class HttpApi
                 + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
             return await next(context).ConfigureAwait(false);
         }).WithOrder(AfterTheHost);
+    }
+
+    private static void MapAssets(IEndpointRouteBuilder endpoints)
+    {
+        string[] reading = [HttpMethods.Get, HttpMethods.Head];
+        var assets = endpoints.ServiceProvider.GetRequiredService<Assets>();
+        endpoints.MapMethods(ClientModuleRoute, reading, assets.WriteClientModuleAsync);
+        if (!endpoints.ServiceProvider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Console.Enabled)
+            return;
+        var console = endpoints.ServiceProvider.GetRequiredService<ConsolePages>();
+        endpoints.MapMethods(ConsolePages.Route, reading, console.WritePageAsync);
+        endpoints.MapMethods(ConsolePages.FileRoute, reading, console.WriteFileAsync);
     }
 
     private static void RefuseOtherMethods(IEndpointRouteBuilder endpoints, string route, string allowed) =>

@@ -24,11 +24,15 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
     private readonly (string Name, string Value)[] settings;
     private readonly Action<HttpContextFields>? asSeen;
     private readonly Action<IServiceCollection>? replace;
+    private readonly string environment;
 
     private HttpHost(
-        (string, string)[] settings, Action<HttpContextFields>? asSeen, Action<IServiceCollection>? replace)
+        (string, string)[] settings,
+        Action<HttpContextFields>? asSeen,
+        Action<IServiceCollection>? replace,
+        string environment)
     {
-        (this.settings, this.asSeen, this.replace) = (settings, asSeen, replace);
+        (this.settings, this.asSeen, this.replace, this.environment) = (settings, asSeen, replace, environment);
         UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         StartServer();
     }
@@ -39,10 +43,12 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
     public static HttpHost Open(
         Action<HttpContextFields>? asSeen = null,
         Action<IServiceCollection>? replace = null,
-        params (string, string)[] settings) => new(settings, asSeen, replace);
+        string environment = "Development",
+        params (string, string)[] settings) => new(settings, asSeen, replace, environment);
 
     /// <summary>One with a key for each permission.</summary>
-    public static HttpHost WithKeys(Action<HttpContextFields>? asSeen = null) => new(
+    public static HttpHost WithKeys(
+        Action<HttpContextFields>? asSeen = null, string environment = "Development") => new(
         [
             .. Key(0, Admin, "admin"),
             .. Key(1, AdminOfG1, "admin"), ("ApiKeys:1:Groups:0", "g1"),
@@ -52,7 +58,8 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
             .. Key(5, Plain),
         ],
         asSeen,
-        replace: null);
+        replace: null,
+        environment);
 
     /// <summary>A client that shows this key.</summary>
     public HttpClient CreateClient(string? key)
@@ -79,6 +86,7 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
+        builder.UseEnvironment(environment);
         foreach (var (name, value) in settings)
             builder.UseSetting("Aether:Realtime:" + name, value);
         builder.ConfigureTestServices(services =>
