@@ -32,12 +32,14 @@ export function say(node, text, tone = "") {
   node.dataset.tone = tone;
 }
 
-/** Calls `work` in an animation frame, at most once in `interval` ms, however often it is asked. */
+/**
+ * Calls `work` in an animation frame, at most once in `interval()` ms, however often it is asked.
+ * @param {() => void} work @param {() => number} interval
+ */
 export function batched(work, interval) {
   let asked = false;
   let last = -Infinity;
   const frame = (/** @type {number} */ now) => {
-    if (now - last < interval) return void requestAnimationFrame(frame);
     asked = false;
     last = now;
     work();
@@ -45,7 +47,9 @@ export function batched(work, interval) {
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(frame);
+    const wait = last + interval() - performance.now();
+    if (wait > 0) setTimeout(requestAnimationFrame, wait, frame);
+    else requestAnimationFrame(frame);
   };
 }
 

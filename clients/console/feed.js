@@ -34,6 +34,8 @@ export function showFeed(connection) {
   let needle = "";
   let kinds = new Set(["msg", "cmd", "presence", "notice"]);
 
+  const lastSecond = () => counts.history(performance.now()).at(-1) ?? { passed: 0, listed: 0, skipped: 0 };
+
   // Reading holds the list: a row that somebody chose must not run away.
   const isPaused = () => pausedByButton || active !== null || inspector.isOpen();
 
@@ -88,6 +90,7 @@ export function showFeed(connection) {
     draw();
   }
 
+  // In a flood the list changes twice a second: that can still be followed, and leaves time for everything else.
   const draw = batched(() => {
     const fresh = document.createDocumentFragment();
     for (let index = listed.length - 1; index >= 0 && listed[index].seq > newestDrawn; index--) {
@@ -102,7 +105,7 @@ export function showFeed(connection) {
     if (empty) setText(byId("feed-empty"), seq === 0 || filteredOut.length === 0
       ? "Nothing has passed yet. Messages to the group and to everybody appear here, and direct ones to or from this page."
       : "Nothing that passed matches the filter.");
-  }, 160);
+  }, () => (lastSecond().skipped ? 500 : 160));
 
   function row(/** @type {Entry} */ entry) {
     const { message, kind, mark } = entry;
@@ -155,7 +158,7 @@ export function showFeed(connection) {
 
   /** Once a second: what passed, and how much of it is here. */
   function tellRate() {
-    const last = counts.history(performance.now()).at(-1) ?? { passed: 0, listed: 0, skipped: 0 };
+    const last = lastSecond();
     let text = last.passed ? `${number(last.passed)} messages/s` : "";
     if (isPaused()) text = `${plural(passedWhilePaused, "message")} passed meanwhile`;
     else if (last.skipped) text = `showing ${number(last.listed)} of ${number(last.passed)} messages/s`;

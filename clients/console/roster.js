@@ -24,7 +24,7 @@ export function showRoster(connection, onChosen) {
     const members = connection.isOpen ? connection.client.presence.members : null;
     if (members && loadedFor === connection.client) compare(members);
     render(known ?? new Map());
-  }, 120);
+  }, () => ((known?.size ?? 0) > mostRows ? 500 : 120));
 
   /** Who came and who went since the last time. */
   function compare(members) {

@@ -43,7 +43,7 @@ export function showTraffic(connection) {
     }
   }
 
-  const drawSoon = batched(draw, 200);
+  const drawSoon = batched(draw, () => 200);
   function draw() {
     const now = performance.now();
     const rates = rate.history(now).map((second) => second?.count ?? null);
