@@ -44,7 +44,7 @@ public sealed class AccessibilityTests(Chromium chromium, ConsoleTests.Servers s
         }
         await console.Composer.GetByLabel("Payload").FillAsync("{");
         await console.Button("Send").ClickAsync();
-        await Assertions.Expect(console.Composer.GetByText("Line 1, column 2")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Composer.GetByRole(AriaRole.Status)).ToContainTextAsync("Line 1, column 2");
         // Held, and whole: nothing moves while it is looked at.
         await console.Message("paper is low").ClickAsync();
         await Assertions.Expect(console.Inspected).ToContainTextAsync("paper is low");
