@@ -4,16 +4,21 @@ using Microsoft.Playwright;
 namespace Aether.Tests.E2E.Browser;
 
 /// <summary>
-/// A page that uses the client as an application does: <c>me</c> is its connection, <c>seen</c> all that this told.
+/// A page that uses the client as an application does. In it, <c>me</c> is the connection, <c>seen</c> all that this
+/// told, <c>heard(event)</c> what it told of one event, and <c>told(error)</c> what an error says.
 /// </summary>
 public sealed class ClientPage(IPage page)
 {
     private const string Connect =
         """
         async ([module, options]) => {
-            const { connect } = await import(module);
+            const { connect, AetherError } = await import(module);
             globalThis.seen = [];
             globalThis.heard = event => seen.filter(one => one.event === event).map(one => one.detail);
+            globalThis.told = error => {
+                const { code, message, retryable } = error;
+                return { code, message, retryable, own: error instanceof AetherError };
+            };
             globalThis.me = connect(options);
             for (const event of ["msg", "cmd", "presence", "state", "gap", "error"])
                 me.on(event, detail => seen.push({ event, detail }));
