@@ -1,4 +1,4 @@
-// The client of Aether Realtime V3. The protocol is in docs/protocol.md.
+// The client of Aether Realtime V3; docs/protocol.md.
 
 /**
  * @typedef {import("./types.js").Connection} Connection
@@ -10,7 +10,7 @@
 
 const MOST = 1_000;
 const now = () => new Date().toISOString();
-// Not randomUUID: http pages have none.
+// http pages have no randomUUID.
 const random = () => crypto.getRandomValues(new Uint32Array(2)).join("");
 const isObject = (/** @type {any} */ value) => Object.prototype.toString.call(value) === "[object Object]";
 const messageOf = (/** @type {any} */ error) => error?.cause?.message ?? error?.message ?? String(error);
@@ -19,6 +19,7 @@ export class AetherError extends Error {
   /** @param {number} [retryAfter] ms @param {number} [closeCode] */
   constructor(code = "", message = "", retryable = false, retryAfter, closeCode) {
     super(message);
+    this.name = "AetherError";
     this.code = code;
     this.retryable = retryable;
     this.retryAfter = retryAfter;
@@ -108,7 +109,7 @@ export function connect({
     outbox.set(id, entry);
   });
   const write = (/** @type {any} */ entry) => {
-    // A socket that is closing would swallow it.
+    // A closing socket would swallow it.
     if (me.state !== "open" || socket.readyState !== 1) return false;
     socket.send(entry.text);
     if (entry.ack) waiting.set(entry.id, entry);
@@ -120,6 +121,7 @@ export function connect({
   // ---- receiving
 
   const receive = (/** @type {Message} */ message) => {
+    const before = heard;
     heard = now();
     const { msg_type, from_id, cmd, msg, payload, id, reply_to } = message;
     const server = msg_type === "cmd" && from_id === "aether" && cmd;
@@ -134,7 +136,7 @@ export function connect({
     } else if (server === "welcome") {
       Object.assign(me, { welcome: payload });
       interval = heartbeat ?? payload.heartbeat_interval_ms;
-      ready();
+      ready(before);
     } else if (server === "error") {
       emit("error", error);
     } else if (server === "gap") {
@@ -237,21 +239,21 @@ export function connect({
     socket = new WebSocket(address, protocols);
     socket.onopen = () => (upgraded = true); // ready comes with the welcome
     socket.onmessage = (/** @type {any} */ { data }) => mine === turn && receive(JSON.parse(data));
-    socket.onerror = () => {};
+    // Node 20 tells of a refusal with an error alone.
+    socket.onerror = () => upgraded || (mine === turn && explain(++turn, key));
     socket.onclose = (/** @type {any} */ { code, reason }) => {
-      if (mine !== turn) return;
-      if (upgraded) closed(`${reason || "the connection was lost"} (${code})`, code, key);
-      else explain(mine, key);
+      if (!upgraded) socket.onerror();
+      else if (mine === turn) closed(`${reason || "the connection was lost"} (${code})`, code, key);
     };
   };
-  const ready = () => {
-    const since = me.state === "reconnecting" && heard;
+  const ready = (since = "") => {
+    const again = me.state === "reconnecting";
     rest();
     timer = setTimeout(() => (tries = 0), 10_000);
     beat = setInterval(probe, interval);
     become("open", "connected");
     for (const [id, entry] of outbox) if (write(entry)) outbox.delete(id);
-    if (!since) return;
+    if (!again) return;
     if (said) say();
     gap("reconnected", since);
   };
@@ -291,7 +293,7 @@ export function connect({
     timer = setTimeout(open, wait + Math.random() * spread);
     become(me.state === "connecting" ? "connecting" : "reconnecting", reason);
   };
-  /** The network or the user is back: try at once, or find out that the connection is dead. */
+  /** The network or the user is back. */
   const wake = () => {
     if (globalThis.document?.hidden) return;
     probe();
@@ -362,7 +364,7 @@ export function connect({
       return () => handlers.delete(cmd);
     },
     on(event, listener) {
-      const hear = (/** @type {any} */ { detail }) => listener(detail);
+      const hear = (/** @type {any} */ { detail }) => void listener(detail);
       events.addEventListener(event, hear);
       return () => events.removeEventListener(event, hear);
     },
