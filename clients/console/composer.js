@@ -6,7 +6,10 @@ import { check, checkLimits, choices, hint } from "./schema.js";
 
 const fields = ["msg_type", "target", "to_id", "cmd", "msg", "payload", "group_id", "id", "reply_to"];
 // Should the schema not be had: enough to send, with the server to judge.
-const fallback = { msg_type: ["msg", "cmd", "heartbeat", "presence"], target: ["direct", "group", "broadcast", "echo"] };
+const fallback = {
+  msg_type: ["msg", "cmd", "heartbeat", "presence"],
+  target: ["direct", "group", "broadcast", "echo"],
+};
 
 /**
  * @param {import("./connection.js").Connection} connection
@@ -34,9 +37,9 @@ export function showComposer(connection, send) {
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       schema = await answer.json();
     } catch (error) {
+      const { message } = /** @type {Error} */ (error);
       byId("schema-missing").hidden = false;
-      setText(byId("schema-missing"),
-        `The schema could not be loaded (${/** @type {Error} */ (error).message}): nothing is checked before it is sent.`);
+      setText(byId("schema-missing"), `The schema could not be loaded (${message}): only the server checks.`);
       return;
     }
     offer({ msg_type: choices(schema, "msg_type"), target: choices(schema, "target") });
@@ -84,7 +87,8 @@ export function showComposer(connection, send) {
     const found = schema ? check(schema, frame) : [];
     if (!syntax) found.push(...checkLimits(frame, connection.client?.welcome?.max_message_bytes));
     for (const name of ["to_id", "group_id"]) {
-      if (message[name] === "aether") found.push({ field: name, rule: "must not be aether, which is the server itself" });
+      if (message[name] !== "aether") continue;
+      found.push({ field: name, rule: "must not be aether, which is the server itself" });
     }
     for (const { field, rule } of found) {
       const name = field.split(".")[0];

@@ -32,6 +32,8 @@ export class Connection {
     byId("disconnect").addEventListener("click", () => this.close());
     addEventListener("hashchange", () => {
       const group = groupOfHash();
+      // The skip link goes to a fragment too, and must not cost the address its group.
+      if (!group) history.replaceState(null, "", `#group=${this.group}`);
       if (!group || group === this.group) return;
       byId("group").value = group;
       this.open();
@@ -120,7 +122,7 @@ export class Connection {
 
   /** @param {string} state @param {string} reason */
   #sentence(state, reason) {
-    const because = reason ? `: ${reason.replace(/\.$/, "")}.` : ".";
+    const because = reason && reason !== state ? `: ${reason.replace(/\.$/, "")}.` : ".";
     if (state === "open") return `Connected to ${this.group} as ${this.client_id}.`;
     if (state === "connecting") return `Connecting to ${this.group}${because}`;
     if (state === "reconnecting") return `Connection lost, trying again${because}`;
@@ -129,12 +131,13 @@ export class Connection {
 
   /** What to do about a refusal. */
   #advice(/** @type {string} */ reason) {
-    if (reason.startsWith("refused with 401")) {
+    // The client's reason ends in the status or close code.
+    if (/\b(401|4001)\b/.test(reason)) {
       byId("key").focus();
       return this.key ? " The server does not take this key: enter another one and connect."
         : " The server asks for an API key: enter one and connect.";
     }
-    if (reason.startsWith("refused with 403")) {
+    if (/\b403\b/.test(reason)) {
       return " Either the key is not good for this group, or the server does not allow pages from this address.";
     }
     return "";

@@ -22,7 +22,8 @@ async function send(/** @type {any} */ message, id = `c-${randomId(10)}`) {
   const taken = await connection.client.send({ ...message, id });
   // What goes to somebody else does not come back, so it is listed here.
   if (message.target === "direct" && message.to_id !== connection.client_id) {
-    feed.addOwn({ from_id: connection.client_id, group_id: connection.group, cmd: null, msg: null, ...message, id }, "sent");
+    const from_id = connection.client_id;
+    feed.addOwn({ from_id, group_id: connection.group, cmd: null, msg: null, ...message, id }, "sent");
   }
   return taken;
 }

@@ -6,7 +6,7 @@ import { byId, element, milliseconds, number, plural, randomId, say, setText } f
 const atOnce = 3;
 const mostWorkers = 30;
 const mostAsked = 100;
-const mostJobs = 50;
+const mostJobs = 100;
 const burstSeconds = 10;
 const seenKey = "aether-console-seen";
 
@@ -27,7 +27,7 @@ export function showDemo(connection, feed, send) {
     seen();
     if (!connection.isOpen) return say(status, "The page is not connected: connect first.", "bad");
     if (workers.length + atOnce > mostWorkers) {
-      return say(status, `${mostWorkers} workers in one page are enough: each receives all of the group’s messages.`, "bad");
+      return say(status, `${mostWorkers} workers in one page are enough: each receives all messages.`, "bad");
     }
     const added = Array.from({ length: atOnce }, () => newWorker(connection, `demo-${series}-${++made}`));
     workers.push(...added);
@@ -54,18 +54,13 @@ export function showDemo(connection, feed, send) {
     const asked = ids.slice(0, mostAsked);
     let replied = 0;
     let failed = 0;
-    const progress = () => {
-      const of = `${plural(asked.length, "worker")}: ${replied} replied` + (failed ? `, ${failed} failed` : "");
-      const done = replied + failed === asked.length;
-      return done ? `Work done by ${of}.` : `Work handed out to ${of}.`;
-    };
-    say(status, progress());
-    await Promise.all(asked.map(async (id) => {
-      (await job(id)) ? replied++ : failed++;
-      // Each reply is in the table; saying every one aloud would be a flood.
-      if (replied + failed === asked.length) say(status, progress(), failed ? "bad" : "good");
-      else setText(byId("demo-status"), progress());
-    }));
+    const whom = ids.length > asked.length
+      ? `the first ${asked.length} of ${number(ids.length)} workers` : plural(asked.length, "worker");
+    // Each reply is in the table; saying every one aloud would be a flood.
+    say(status, `Work handed out to ${whom}.`);
+    await Promise.all(asked.map(async (id) => ((await job(id)) ? replied++ : failed++)));
+    const failures = failed ? `, ${failed} failed` : "";
+    say(status, `Work done by ${whom}: ${replied} replied${failures}.`, failed ? "bad" : "good");
   }
 
   async function job(/** @type {string} */ worker) {
@@ -104,7 +99,7 @@ export function showDemo(connection, feed, send) {
     if (!connection.isOpen) return say(status, "The page is not connected: connect first.", "bad");
     const members = await connection.client.presence.roster().catch(() => []);
     const found = members.filter((member) => member.role === "worker").map((member) => member.client_id);
-    if (found.length === 0) return say(status, "There is no worker in the group. “Add 3 demo workers” brings some.", "bad");
+    if (found.length === 0) return say(status, "The group has no worker. “Add 3 demo workers” brings some.", "bad");
     await handOut(found);
   }
 
@@ -195,7 +190,7 @@ function newBurst(connection, send) {
     say(status, `Sending ${number(rate)} messages a second to the group for ${burstSeconds} s.`);
     const tell = () => {
       if (timer !== 0 || taken + refused < sent) return;
-      say(status, `The burst is over: ${number(taken)} of ${number(sent)} messages were taken` +
+      say(status, `The burst is over: ${number(sent)} of ${number(total)} messages were sent, ${number(taken)} taken` +
         (refused ? `, ${number(refused)} refused (${code}).` : "."), refused ? "bad" : "good");
     };
     timer = setInterval(() => {

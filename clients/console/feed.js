@@ -14,6 +14,7 @@ const mostRows = 200;
 /** @param {import("./connection.js").Connection} connection */
 export function showFeed(connection) {
   const list = byId("feed");
+  const nothingYet = byId("feed-empty").textContent;
   const counts = new Seconds(2, () => ({ passed: 0, listed: 0, skipped: 0 }));
   const budget = new Sampler(rowsPerSecond);
   const hiddenBudget = new Sampler(rowsPerSecond);
@@ -28,6 +29,7 @@ export function showFeed(connection) {
   let filteredOut = /** @type {Entry[]} */ ([]);
   let seq = 0;
   let newestDrawn = 0;
+  let redraw = false;
   let active = /** @type {HTMLElement | null} */ (null);
   let pausedByButton = false;
   let passedWhilePaused = 0;
@@ -85,13 +87,17 @@ export function showFeed(connection) {
     listed = all.filter(matches).slice(-mostRows);
     filteredOut = all.filter((entry) => !matches(entry)).slice(-mostRows);
     choose(null);
-    list.replaceChildren();
-    newestDrawn = 0;
+    redraw = true;
     draw();
   }
 
   // In a flood the list changes twice a second: that can still be followed, and leaves time for everything else.
   const draw = batched(() => {
+    if (redraw) {
+      list.replaceChildren();
+      newestDrawn = 0;
+      redraw = false;
+    }
     const fresh = document.createDocumentFragment();
     for (let index = listed.length - 1; index >= 0 && listed[index].seq > newestDrawn; index--) {
       fresh.append(row(listed[index]));
@@ -102,16 +108,15 @@ export function showFeed(connection) {
     const empty = listed.length === 0;
     byId("feed-scroll").hidden = empty;
     byId("feed-empty").hidden = !empty;
-    if (empty) setText(byId("feed-empty"), seq === 0 || filteredOut.length === 0
-      ? "Nothing has passed yet. Messages to the group and to everybody appear here, and direct ones to or from this page."
-      : "Nothing that passed matches the filter.");
+    setText(byId("feed-empty"), filteredOut.length ? "Nothing that passed matches the filter." : nothingYet);
   }, () => (lastSecond().skipped ? 500 : 160));
 
   function row(/** @type {Entry} */ entry) {
     const { message, kind, mark } = entry;
     const { from, to } = ends(message);
     const text = [message.cmd, message.msg].filter(Boolean).join(" · ");
-    const node = element("div", { role: "option", id: `m${entry.seq}`, className: `row ${kind}`, "aria-selected": "false" },
+    const node = element("div",
+      { role: "option", id: `m${entry.seq}`, className: `row ${kind}`, "aria-selected": "false" },
       element("span", { className: "time", textContent: timeOfDay(entry.at) }),
       element("span", { className: "kind", textContent: mark || kind }),
       element("span", { className: "ends" }, element("span", { textContent: from }),
@@ -264,7 +269,8 @@ function showInspector(onClosed) {
   });
   byId("inspector-close").addEventListener("click", () => close(true));
   byId("copy").addEventListener("click", async () => {
-    say(byId("copied"), (await copy(byId("inspected"))) ? "Copied." : "The browser did not allow it; the text is selected.");
+    const done = await copy(byId("inspected"));
+    say(byId("copied"), done ? "Copied." : "The browser did not allow it; the text is selected.");
   });
   return {
     isOpen: () => !section.hidden,

@@ -76,7 +76,7 @@ export function showRoster(connection, onChosen) {
     const empty = all.length === 0;
     byId("members-region").hidden = empty;
     byId("members-empty").hidden = !empty;
-    setText(byId("members-count"), members.size ? number(members.size) + (members.size === 1 ? " member" : " members") : "");
+    setText(byId("members-count"), members.size ? plural(members.size, "member") : "");
     setText(byId("members-more"), found.length > shown.length
       ? `The first ${mostRows} of ${number(found.length)} are listed; “Find” narrows it down.`
       : text && found.length === 0 ? "Nobody matches." : "");
@@ -88,7 +88,9 @@ export function showRoster(connection, onChosen) {
     button.addEventListener("click", () => onChosen(id));
     const row = {
       badge: element("span", { className: "badge" }),
-      role: element("td"), state: element("td", { className: "state" }), connections: element("td", { className: "right" }),
+      role: element("td"),
+      state: element("td", { className: "state" }),
+      connections: element("td", { className: "right" }),
       joined: element("td", { className: "time" }), seen: element("td", { className: "time" }),
       line: null, member, stateText: "",
     };

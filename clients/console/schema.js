@@ -24,7 +24,9 @@ export function check(root, value, schema = root, field = "") {
 
   if (schema.type !== undefined) {
     const types = [schema.type].flat();
-    if (!types.includes(kind(value))) return [{ field, rule: `must be ${types.map((t) => words[t] ?? t).join(" or ")}` }];
+    if (!types.includes(kind(value))) {
+      return [{ field, rule: `must be ${types.map((type) => words[type] ?? type).join(" or ")}` }];
+    }
   }
   if ("const" in schema && value !== schema.const) say(`must be ${JSON.stringify(schema.const)}`);
   if (schema.enum && !schema.enum.includes(value)) say(`must be one of ${schema.enum.join(", ")}`);
@@ -98,12 +100,13 @@ export const choices = (root, name) => resolve(root, root.properties?.[name]).en
  * @param {any} frame @param {number} [maxBytes] @returns {{ field: string, rule: string }[]}
  */
 export function checkLimits(frame, maxBytes = 65_536) {
-  if (deeper(frame, 64)) return [{ field: "payload", rule: "is nested deeper than 64 levels, the message itself included" }];
+  // The message itself is the first level.
+  if (deeper(frame, 64)) return [{ field: "payload", rule: "is nested deeper than 63 levels" }];
   const wrong = [];
   const text = JSON.stringify(frame);
   const bytes = new TextEncoder().encode(text).length;
   if (bytes > maxBytes) wrong.push({ field: "message", rule: `has ${bytes} bytes; the server takes ${maxBytes}` });
-  // JSON.stringify escapes half of a surrogate pair, and nothing else of that range. An escaped backslash is not an escape.
+  // JSON.stringify escapes half of a surrogate pair, and nothing else so. After an escaped backslash it is just text.
   if (/(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(text)) {
     wrong.push({ field: "message", rule: "holds half a character (a lone surrogate)" });
   }

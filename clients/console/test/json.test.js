@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { parseJson } from "../json.js";
 
 test("parseJson gives the value of what is JSON", () => {
-  assert.deepEqual(parseJson(' {"a": [1, -0.5e3, "\\u00e9\\n", true, null]} '), { value: { a: [1, -500, "é\n", true, null] } });
+  const text = ' {"a": [1, -0.5e3, "\\u00e9\\n", true, null]} ';
+  assert.deepEqual(parseJson(text), { value: { a: [1, -500, "é\n", true, null] } });
 });
 
 // Where it breaks, and what would have been right there.

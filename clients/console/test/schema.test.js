@@ -13,7 +13,8 @@ for (const more of [
   {}, { msg_type: "cmd", cmd: "go" }, { target: "direct", to_id: "w-1" }, { id: "a b ~", reply_to: "x" },
   { cmd: "x".repeat(256) }, { group_id: "g" },
 ]) {
-  test(`check finds nothing wrong with ${JSON.stringify(more).slice(0, 60)}`, () => assert.deepEqual(check(schema, message(more)), []));
+  test(`check finds nothing wrong with ${JSON.stringify(more).slice(0, 60)}`, () =>
+    assert.deepEqual(check(schema, message(more)), []));
 }
 
 for (const [field, more] of [
