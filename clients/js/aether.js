@@ -1,4 +1,4 @@
-// The client of Aether Realtime V3; docs/protocol.md.
+// Client of Aether Realtime V3: see docs/protocol.md.
 
 /**
  * @typedef {import("./types.js").Connection} Connection
@@ -77,7 +77,7 @@ export function connect({
     over, // the error of all that comes too late
     asked, // for the roster
     loading,
-    missed, // events since then
+    missed, // events while it loads
   ] = [];
   let turn = 0; // what an earlier one began is not heard
   let tries = 0;

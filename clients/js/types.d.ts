@@ -28,8 +28,8 @@ export interface Message {
 }
 
 /**
- * A message to send. Left out, `msg_type` is `cmd` where there is a `cmd` and otherwise `msg`, `target` is `direct` where there
- * is a `to_id` and otherwise `group`, and `payload` is empty.
+ * A message to send. Left out, `msg_type` is `cmd` where there is a `cmd` and otherwise `msg`, `target` is `direct`
+ * where there is a `to_id` and otherwise `group`, and `payload` is empty.
  */
 export type Outgoing = Partial<Omit<Message, "version" | "from_id" | "sent_at">>;
 
@@ -53,7 +53,10 @@ export interface Events {
   /** Somebody came, went or says something else of itself. The roster knows it already. */
   presence: Message;
   state: { state: State; reason: string; previous: State };
-  /** Messages since then may have been missed: at the backplane, while disconnected, or by an iterator that is too slow. */
+  /**
+   * Messages since then may have been missed: at the backplane, while disconnected, or by an iterator that is too
+   * slow.
+   */
   gap: { reason: string; since: string };
   /** A send that failed, or an error of the server's that belongs to no send. */
   error: AetherError;
@@ -85,9 +88,9 @@ export interface Options {
 }
 
 /**
- * Resolves when the server has taken the message, with the number of server instances that heard it; without `ack` as soon
- * as it is written, and without that number. Rejects with an `AetherError` that is also emitted as `error`, so nobody has
- * to look.
+ * Resolves when the server has taken the message, with the number of server instances that heard it; without `ack` as
+ * soon as it is written, and without that number. Rejects with an `AetherError` that is also emitted as `error`, so
+ * nobody has to look.
  */
 export type Send = (message: Outgoing, how?: { ack?: boolean }) => Promise<{ instances?: number }>;
 
@@ -111,16 +114,17 @@ export interface Connection extends AsyncIterable<Message> {
   broadcast: Send;
 
   /**
-   * Sends a command to one client and resolves with the answer of its handler. Rejects with an `AetherError`: the handler's
-   * own code, `recipient_offline`, `timeout`, `aborted`, `connection_lost`, or any that a send can have.
+   * Sends a command to one client and resolves with the answer of its handler. Rejects with an `AetherError`: the
+   * handler's own code, `recipient_offline`, `timeout`, `aborted`, `connection_lost`, or any that a send can have.
    */
   request(
     to: string, cmd: string, payload?: Record<string, any>, limits?: { timeout?: number; signal?: AbortSignal },
   ): Promise<Message>;
 
   /**
-   * Carries out a command. What the handler returns or throws goes back to the sender by itself if the message has an `id`; a
-   * message that comes twice is carried out once. A second handler of a command replaces the first. Returns a function that takes the handler away.
+   * Carries out a command. What the handler returns or throws goes back to the sender by itself if the message has an
+   * `id`; a message that comes twice is carried out once. A second handler of a command replaces the first. Returns a
+   * function that takes the handler away.
    */
   handle(cmd: string, handler: (payload: Record<string, any>, message: Message) => unknown): () => void;
 

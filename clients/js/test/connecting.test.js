@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { AetherError, connect } from "../aether.js";
 import { Server, settle } from "./scripted-server.js";
@@ -403,6 +404,7 @@ describe("online and visibilitychange", () => {
     globalThis.dispatch("online");
     page.dispatchEvent(new Event("visibilitychange"));
     await never();
+    assert.equal(getEventListeners(page, "visibilitychange").length, 0);
   });
 });
 
