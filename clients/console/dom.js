@@ -33,21 +33,25 @@ export function say(node, text, tone = "") {
 }
 
 /**
- * Calls `work` in an animation frame, at most once in `interval()` ms, however often it is asked.
+ * Calls `work` in an animation frame, at most once in `interval()` ms, however often it is asked. Where the machine is
+ * so busy that the work itself takes long, it is done less often, so that nine tenths of the time are for the rest.
  * @param {() => void} work @param {() => number} interval
  */
 export function batched(work, interval) {
   let asked = false;
   let last = -Infinity;
+  let cost = 0;
   const frame = (/** @type {number} */ now) => {
     asked = false;
     last = now;
+    const start = performance.now();
     work();
+    cost = performance.now() - start;
   };
   return () => {
     if (asked) return;
     asked = true;
-    const wait = last + interval() - performance.now();
+    const wait = last + Math.max(interval(), Math.min(10 * cost, 700)) - performance.now();
     if (wait > 0) setTimeout(requestAnimationFrame, wait, frame);
     else requestAnimationFrame(frame);
   };
