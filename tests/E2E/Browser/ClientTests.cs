@@ -53,7 +53,8 @@ public sealed class ClientTests(Chromium chromium, ClientTests.Servers servers)
         const string Start = "heard('cmd').find(({ cmd }) => cmd === 'start')";
         await worker.HoldsAsync(Start);
         var heard = await worker.RunAsync($"() => {Start}");
-        Assert.Equal(("ctl", "group", "día ☀ 🎉"), (heard.Text("from_id"), heard.Text("target"), heard.Text("msg")));
+        Assert.Equal(("ctl", "group"), (heard.Text("from_id"), heard.Text("target")));
+        Assert.Equal("día ☀ 🎉", heard.Text("msg"));
         Assert.Equal(3, heard.Payload("speed").GetInt32());
         // Its own, since it did not ask to be spared.
         await controller.HoldsAsync(Start);

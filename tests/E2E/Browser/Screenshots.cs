@@ -39,6 +39,11 @@ public sealed class Screenshots(Chromium chromium, ConsoleTests.Servers servers)
                 "ctl", type: "cmd", cmd: "speed", payload: $$"""{"sheets_per_hour":{{9_000 + (i * 37 % 500)}}}"""));
             if (i % 20 == 10)
                 await console.Button("Hand out work").ClickAsync();
+            if (i == 60)
+            {
+                await console.Page.GetByRole(AriaRole.Spinbutton, new() { Name = "Messages a second" }).FillAsync("6");
+                await console.Button("Burst for 10 s").ClickAsync();
+            }
             await beat.WaitForNextTickAsync(CancellationToken.None);
         }
         await console.Page.EvaluateAsync("() => scrollTo(0, 0)");
