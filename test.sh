@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds everything and runs every test suite, or only those named:  ./test.sh [unit|integration|e2e|python|node|budgets ...]
+# Builds everything and runs every test suite, or only those named:
+#   ./test.sh [unit|integration|e2e|python|node|client|console|budgets ...]
 # The last line is "N passed, N failed" over all of them; the exit code is 0 only if nothing failed.
 set -euo pipefail
 
@@ -8,13 +9,15 @@ export LC_ALL=C.UTF-8 DOTNET_CLI_UI_LANGUAGE=en DOTNET_NOLOGO=1 DOTNET_CLI_TELEM
 # Left-over build processes would keep the caller's pipes open.
 export MSBUILDDISABLENODEREUSE=1
 
-readonly all=(unit integration e2e python node budgets)
+readonly all=(unit integration e2e python node client console budgets)
 readonly sdk_major=10
 readonly node_major=20
 # Debian's own: another python3 may come first in PATH, and has none of its packages.
 readonly python=/usr/bin/python3
-# A suite that hangs is a suite that failed.
-readonly suite_seconds=420
+# What the tests with pages start; another one may be named in the environment.
+export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
+# A suite that hangs is a suite that failed. The longest one takes six minutes where nothing else runs.
+readonly suite_seconds=720
 
 passed=0
 failed=0
@@ -81,8 +84,14 @@ install_missing() {
         has_module fastapi || missing+=(python3-fastapi)
         has_module uvicorn || missing+=(python3-uvicorn)
     fi
-    if wanted node; then
+    if wanted e2e; then
+        [ -x "$CHROMIUM" ] || missing+=(chromium)
+    fi
+    if wanted node || wanted client || wanted console; then
         node_is_new_enough || missing+=(nodejs)
+    fi
+    if wanted client; then
+        command -v npm >/dev/null || missing+=(npm)
     fi
     [ ${#missing[@]} -gt 0 ] || return 0
     echo "install: ${missing[*]}"
@@ -188,6 +197,12 @@ node_suite() {
         options="$options --experimental-websocket"
     fi
     NODE_OPTIONS=$options run node --test --test-reporter=tap tests/E2E/node/*.test.mjs >"$logs/$name" 2>&1 || code=$?
+    node_count "$name" "$code" "$started"
+}
+
+# Adds what node's test runner wrote.
+node_count() {
+    local name=$1 code=$2 started=$3
     count "$name" "$code" "$(number "$logs/$name" '^# pass ' pass)" \
         "$(($(number "$logs/$name" '^# fail ' fail) + $(number "$logs/$name" '^# cancelled ' cancelled)))" \
         $((SECONDS - started))
@@ -204,6 +219,18 @@ budgets_suite() {
     count "$name" "$code" $((total - bad - skipped)) "$bad" $((SECONDS - started))
 }
 
+# The tests of a folder below clients/. What they need is in its lock file, if they need anything.
+client_suite() {
+    local name=$1 folder=clients/$2 code=0 started=$SECONDS
+    if [ -e "$folder/package-lock.json" ] &&
+        ! (cd "$folder" && run npm ci --loglevel=error --no-audit --no-fund) >"$logs/$name" 2>&1; then
+        count "$name" 1 0 0 $((SECONDS - started))
+        return
+    fi
+    (cd "$folder" && run node --test --test-reporter=tap test/*.test.js) >"$logs/$name" 2>&1 || code=$?
+    node_count "$name" "$code" "$started"
+}
+
 for suite in "${suites[@]}"; do
     case $suite in
         unit) dotnet_suite unit Unit ;;
@@ -212,6 +239,8 @@ for suite in "${suites[@]}"; do
         python) python_suite ;;
         node) node_suite ;;
         budgets) budgets_suite ;;
+        client) client_suite client js ;;
+        console) client_suite console console ;;
     esac
 done
 finished=yes

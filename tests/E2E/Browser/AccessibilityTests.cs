@@ -1,0 +1,78 @@
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+using Xunit;
+
+namespace Aether.Tests.E2E.Browser;
+
+/// <summary>The console as axe-core judges it: with all of its rules, in every colour scheme and width.</summary>
+public sealed class AccessibilityTests(Chromium chromium, ConsoleTests.Servers servers)
+    : BrowserTest(chromium), IClassFixture<ConsoleTests.Servers>
+{
+    // Colours that fade in are neither of the two that they come from and go to.
+    private static readonly BrowserNewContextOptions Still = new() { ReducedMotion = ReducedMotion.Reduce };
+
+    public static TheoryData<ColorScheme, int> Looks => new()
+    {
+        { ColorScheme.Light, 1280 },
+        { ColorScheme.Dark, 1280 },
+        { ColorScheme.Light, 390 },
+        { ColorScheme.Dark, 390 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Looks))]
+    public async Task Console_IsClean_GivenNothingInIt(ColorScheme scheme, int width)
+    {
+        var console = await OpenConsoleAsync(servers.Open, NewGroup(), Still);
+        await AssertCleanAsync(console.Page, scheme, width);
+    }
+
+    [Theory]
+    [MemberData(nameof(Looks))]
+    public async Task Console_IsClean_GivenMembersMessagesJobsAndMistakes(ColorScheme scheme, int width)
+    {
+        string group = NewGroup();
+        var console = await OpenConsoleAsync(servers.Open, group, Still);
+        await console.Button("Add 3 demo workers").ClickAsync();
+        await console.Button("Hand out work").ClickAsync();
+        await using (var guest = await TestClient.ConnectAsync(servers.Open, group, "guest"))
+        {
+            await Assertions.Expect(console.Member("guest")).ToBeVisibleAsync();
+            await guest.SendAsync(Json.Message("guest", msg: "paper is low"));
+            await Assertions.Expect(console.Message("paper is low")).ToBeVisibleAsync();
+        }
+        await console.Composer.GetByLabel("Payload").FillAsync("{");
+        await console.Button("Send").ClickAsync();
+        await Assertions.Expect(console.Composer.GetByRole(AriaRole.Status)).ToContainTextAsync("Line 1, column 2");
+        // Held, and whole: nothing moves while it is looked at.
+        await console.Message("paper is low").ClickAsync();
+        await Assertions.Expect(console.Inspected).ToContainTextAsync("paper is low");
+        await AssertCleanAsync(console.Page, scheme, width);
+    }
+
+    [Theory]
+    [MemberData(nameof(Looks))]
+    public async Task Console_IsClean_GivenNoConnection(ColorScheme scheme, int width)
+    {
+        Expect("401|WebSocket connection");
+        var console = new ConsolePage(await OpenAsync(ConsolePage.Address(servers.Locked, NewGroup()), Still));
+        await Assertions.Expect(console.Status("Not connected")).ToBeVisibleAsync();
+        await AssertCleanAsync(console.Page, scheme, width);
+    }
+
+    private static async Task AssertCleanAsync(IPage page, ColorScheme scheme, int width)
+    {
+        await page.EmulateMediaAsync(new() { ColorScheme = scheme });
+        await page.SetViewportSizeAsync(width, 800);
+        // Nothing sticks out to the side, where nobody finds it.
+        Assert.Equal(width, await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+        var result = await page.RunAxe();
+        Assert.NotEmpty(result.Passes);
+        Assert.True(result.Violations.Length == 0, string.Join("\n", result.Violations.Select(Describe)));
+    }
+
+    private static string Describe(AxeResultItem violation) =>
+        $"{violation.Id}: {violation.Help}\n"
+            + string.Join("\n", violation.Nodes.Select(node => $"  {node.Target} {node.Html}"));
+}

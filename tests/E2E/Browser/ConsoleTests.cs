@@ -1,0 +1,331 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+using Xunit;
+
+namespace Aether.Tests.E2E.Browser;
+
+/// <summary>The console page of a server in development.</summary>
+public sealed partial class ConsoleTests(Chromium chromium, ConsoleTests.Servers servers)
+    : BrowserTest(chromium), IClassFixture<ConsoleTests.Servers>
+{
+    private const string Key = "secret-key-number-one";
+
+    // What the platform asks for: a join is seen within a second.
+    private static readonly LocatorAssertionsToBeVisibleOptions WithinASecond = new() { Timeout = 1_000 };
+
+    private string group = "";
+
+    [Fact]
+    public async Task Page_OpensAndConnectsByItself()
+    {
+        var console = await OpenConsoleAsync();
+        await Assertions.Expect(console.Page).ToHaveTitleAsync(new Regex("Aether"));
+        await Assertions.Expect(console.Status($"Connected to {group}")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Members.GetByRole(AriaRole.Row)).ToHaveCountAsync(2);
+        await Assertions.Expect(console.Page.GetByText("Nothing has passed yet.")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task Members_ShowWhoComesWithinASecond_AndWhoGoes()
+    {
+        var console = await OpenConsoleAsync();
+        await using (var guest = await TestClient.ConnectAsync(servers.Open, group, "guest", "role=worker"))
+        {
+            await Assertions.Expect(console.Member("guest")).ToBeVisibleAsync(WithinASecond);
+            await Assertions.Expect(console.Member("guest")).ToContainTextAsync("worker");
+            await guest.SendAsync(Json.Message(
+                "guest", type: "presence", cmd: "update", payload: """{"state":{"paper":"low"}}"""));
+            await Assertions.Expect(console.Member("guest")).ToContainTextAsync("\"paper\":\"low\"");
+        }
+        await Assertions.Expect(console.Member("guest")).ToContainTextAsync("left");
+        await Assertions.Expect(console.Member("guest")).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task Messages_AreListedFilteredHeldAndInspected()
+    {
+        var console = await OpenConsoleAsync();
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest");
+        await guest.SendAsync(Json.Message("guest", type: "cmd", cmd: "start", payload: """{"speed":3}"""));
+        await guest.SendAsync(Json.Message("guest", msg: "paper is low"));
+        await Assertions.Expect(console.Message("start")).ToContainTextAsync("{\"speed\":3}");
+        await Assertions.Expect(console.Message("paper is low")).ToContainTextAsync("guest");
+
+        // By what is in a message, then by its kind.
+        var filter = console.Page.GetByRole(AriaRole.Searchbox, new() { Name = "Filter" });
+        await filter.FillAsync("SPEED");
+        await Assertions.Expect(console.Messages.GetByRole(AriaRole.Option)).ToHaveCountAsync(1);
+        await Assertions.Expect(console.Message("start")).ToBeVisibleAsync();
+        await filter.FillAsync("");
+        await console.Page.GetByRole(AriaRole.Checkbox, new() { Name = "cmd", Exact = true }).UncheckAsync();
+        await Assertions.Expect(console.Message("start")).ToHaveCountAsync(0);
+        await Assertions.Expect(console.Message("paper is low")).ToBeVisibleAsync();
+        await console.Page.GetByRole(AriaRole.Checkbox, new() { Name = "cmd", Exact = true }).CheckAsync();
+        await Assertions.Expect(console.Message("start")).ToBeVisibleAsync();
+
+        await console.Button("Pause").ClickAsync();
+        await guest.SendAsync(Json.Message("guest", msg: "said meanwhile"));
+        await Assertions.Expect(console.Page.GetByText("1 message passed meanwhile")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Message("said meanwhile")).ToHaveCountAsync(0);
+        await console.Button("Resume").ClickAsync();
+        await guest.SendAsync(Json.Message("guest", msg: "said later"));
+        await Assertions.Expect(console.Message("said later")).ToBeVisibleAsync();
+
+        await console.Message("start").ClickAsync();
+        await AssertInspectedAsync("start", 3);
+        await console.Button("Close").ClickAsync();
+        await Assertions.Expect(console.Inspected).ToHaveCountAsync(0);
+
+        async Task AssertInspectedAsync(string cmd, int speed)
+        {
+            await Assertions.Expect(console.Inspected).ToContainTextAsync(cmd);
+            var message = Json.Read(await console.Inspected.InnerTextAsync());
+            Assert.Equal(("3", "guest", cmd, group), (
+                message.Text("version"), message.Text("from_id"), message.Text("cmd"), message.Text("group_id")));
+            Assert.Equal(speed, message.Payload("speed").GetInt32());
+        }
+    }
+
+    [Fact]
+    public async Task Messages_AreChosenByKeyboard()
+    {
+        var console = await OpenConsoleAsync();
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest");
+        await guest.SendAsync(Json.Message("guest", msg: "first"));
+        await Assertions.Expect(console.Message("first")).ToBeVisibleAsync();
+        await guest.SendAsync(Json.Message("guest", msg: "second"));
+        await Assertions.Expect(console.Message("second")).ToBeVisibleAsync();
+
+        await console.Messages.FocusAsync();
+        await console.Page.Keyboard.PressAsync("ArrowDown");
+        await Assertions.Expect(console.Message("second")).ToHaveAttributeAsync("aria-selected", "true");
+        await console.Page.Keyboard.PressAsync("ArrowDown");
+        await Assertions.Expect(console.Message("first")).ToHaveAttributeAsync("aria-selected", "true");
+        // Reading holds the list.
+        await guest.SendAsync(Json.Message("guest", msg: "third"));
+        await Assertions.Expect(console.Page.GetByText("1 message passed meanwhile")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Message("third")).ToHaveCountAsync(0);
+        await console.Page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(console.Inspected).ToContainTextAsync("\"msg\": \"first\"");
+        await console.Page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(console.Inspected).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task Markup_IsShownAndNeverRun()
+    {
+        const string Markup = "<img src=x onerror=\"console.error('it ran')\">";
+        var console = await OpenConsoleAsync();
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest");
+        string payload = JsonSerializer.Serialize(new Dictionary<string, string> { ["<b>"] = Markup });
+        await guest.SendAsync(Json.Message("guest", type: "cmd", cmd: Markup, msg: Markup, payload: payload));
+        await guest.SendAsync(Json.Message(
+            "guest", type: "presence", cmd: "update", payload: $$"""{"state":{{payload}}}"""));
+        await Assertions.Expect(console.Message($"{Markup} · {Markup}")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Member("guest")).ToContainTextAsync("onerror");
+        await console.Message($"{Markup} · {Markup}").ClickAsync();
+        await Assertions.Expect(console.Inspected).ToContainTextAsync("onerror");
+        await Assertions.Expect(console.Page.Locator("img")).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task Composer_SendsAndShowsTheAck()
+    {
+        var console = await OpenConsoleAsync();
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest");
+        await console.Composer.GetByLabel("Type").SelectOptionAsync("cmd");
+        await console.Composer.GetByLabel("Target").SelectOptionAsync("group");
+        await console.Composer.GetByLabel("Command").FillAsync("start");
+        await console.Composer.GetByLabel("Payload").FillAsync("""{"speed": 3}""");
+        await console.Button("Send").ClickAsync();
+        var heard = await guest.ReceiveAsync();
+        Assert.Equal(("cmd", "group", "start"), (heard.Text("msg_type"), heard.Text("target"), heard.Text("cmd")));
+        Assert.Equal(3, heard.Payload("speed").GetInt32());
+        await Assertions.Expect(console.Composer.GetByRole(AriaRole.Status)).ToContainTextAsync("1 instance");
+        // It comes back to the page, as to every member.
+        await Assertions.Expect(console.Message("start")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task Composer_FillsInAMemberAndSendsToItAlone()
+    {
+        var console = await OpenConsoleAsync();
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest");
+        await using var other = await TestClient.ConnectAsync(servers.Open, group, "other");
+        await console.Member("guest").GetByRole(AriaRole.Button, new() { Name = "guest" }).ClickAsync();
+        await Assertions.Expect(console.Composer.GetByLabel("To (client id)")).ToHaveValueAsync("guest");
+        await console.Composer.GetByLabel("Type").SelectOptionAsync("msg");
+        await console.Composer.GetByLabel("Text").FillAsync("for you alone");
+        await console.Button("Send").ClickAsync();
+        var heard = await guest.ReceiveAsync();
+        Assert.Equal(("direct", "for you alone"), (heard.Text("target"), heard.Text("msg")));
+        Assert.Empty(await other.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
+    public async Task Composer_NamesThePlace_GivenAPayloadThatIsNoJson()
+    {
+        var console = await OpenConsoleAsync();
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest");
+        await console.Composer.GetByLabel("Command").FillAsync("start");
+        await console.Composer.GetByLabel("Payload").FillAsync("{\n  \"speed\": }");
+        await console.Button("Send").ClickAsync();
+        var payload = console.Composer.GetByLabel("Payload");
+        await Assertions.Expect(payload).ToHaveAccessibleDescriptionAsync(new Regex("Line 2, column 12"));
+        await Assertions.Expect(payload).ToHaveAttributeAsync("aria-invalid", "true");
+        Assert.Empty(await guest.ReceiveUntilNowAsync());
+
+        await payload.FillAsync("{\n  \"speed\": 3 }");
+        await console.Button("Send").ClickAsync();
+        Assert.Equal(3, (await guest.ReceiveAsync()).Payload("speed").GetInt32());
+    }
+
+    [Fact]
+    public async Task Composer_ShowsTheError_GivenNobodyThere()
+    {
+        var console = await OpenConsoleAsync();
+        await console.Composer.GetByLabel("Type").SelectOptionAsync("msg");
+        await console.Composer.GetByLabel("Target").SelectOptionAsync("direct");
+        await console.Composer.GetByLabel("To (client id)").FillAsync("nobody");
+        await console.Button("Send").ClickAsync();
+        await Assertions.Expect(console.Composer.GetByRole(AriaRole.Status)).ToContainTextAsync("recipient_offline");
+    }
+
+    [Fact]
+    public async Task DemoWorkers_AppearAndAnswer()
+    {
+        var console = await OpenConsoleAsync();
+        await console.Button("Add 3 demo workers").ClickAsync();
+        var workers = console.Members.GetByRole(AriaRole.Row).Filter(
+            new() { Has = console.Page.GetByRole(AriaRole.Cell, new() { Name = "worker", Exact = true }) });
+        await Assertions.Expect(workers).ToHaveCountAsync(3);
+        await console.Button("Hand out work").ClickAsync();
+        var jobs = console.Page.GetByRole(AriaRole.Region, new() { Name = "Jobs and replies" });
+        // Two for each of the three: one that they are given when they come, and this one.
+        var answered = jobs.GetByRole(AriaRole.Row).Filter(new() { HasText = "\"done\":" });
+        await Assertions.Expect(answered).ToHaveCountAsync(6);
+        await console.Button("Remove them").ClickAsync();
+        await Assertions.Expect(workers).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task Page_StillAnswersAndSaysThatItSamples_Given5000MessagesASecond()
+    {
+        var console = await OpenConsoleAsync();
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest", "echo=off");
+        using var enough = new CancellationTokenSource();
+        var flood = FloodAsync(guest, enough.Token);
+
+        var sampling = console.Page.GetByText(Sampling());
+        await Assertions.Expect(sampling).ToBeVisibleAsync();
+        await console.Button("Pause").ClickAsync();
+        await Assertions.Expect(console.Page.GetByText("messages passed meanwhile")).ToBeVisibleAsync();
+        await console.Button("Resume").ClickAsync();
+        await Assertions.Expect(sampling).ToBeVisibleAsync();
+        await console.Composer.GetByLabel("Type").SelectOptionAsync("msg");
+        await console.Composer.GetByLabel("Target").SelectOptionAsync("direct");
+        await console.Composer.GetByLabel("To (client id)").FillAsync("guest");
+        await console.Composer.GetByLabel("Text").FillAsync("can you hear me?");
+        await console.Button("Send").ClickAsync();
+        Assert.Equal("can you hear me?", (await guest.ReceiveAsync(Chromium.Patience)).Text("msg"));
+        await Assertions.Expect(console.Composer.GetByRole(AriaRole.Status)).ToContainTextAsync("1 instance");
+
+        await enough.CancelAsync();
+        await flood;
+        await Assertions.Expect(sampling).ToHaveCountAsync(0);
+        await guest.SendAsync(Json.Message("guest", msg: "after the flood"));
+        await Assertions.Expect(console.Message("after the flood")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Status("Connected to")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task Page_AsksForTheKey_GivenAServerThatNeedsOne()
+    {
+        Expect("401|WebSocket connection");
+        group = NewGroup();
+        var console = new ConsolePage(await OpenAsync(ConsolePage.Address(servers.Locked, group)));
+        await Assertions.Expect(console.Status("a valid API key is needed")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Status("The server asks for an API key")).ToBeVisibleAsync();
+
+        var key = console.Page.GetByLabel("API key");
+        await key.FillAsync(Key + "x");
+        await console.Button("Connect").ClickAsync();
+        await Assertions.Expect(console.Status("The server does not take this key")).ToBeVisibleAsync();
+        await key.FillAsync(Key);
+        await key.PressAsync("Enter");
+        await console.IsConnectedAsync();
+        Assert.DoesNotContain(Key, console.Page.Url, StringComparison.Ordinal);
+        string kept = await console.Page.EvaluateAsync<string>(
+            "() => JSON.stringify([localStorage, sessionStorage, document.cookie])");
+        Assert.DoesNotContain(Key, kept, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Page_ComesBack_GivenTheServerRestarted()
+    {
+        Expect("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection");
+        group = NewGroup();
+        await using var first = await ServerProcess.StartAsync(host: Servers.Development());
+        var console = await OpenConsoleAsync(first, group);
+        first.Kill();
+        await Assertions.Expect(console.Status("Connection lost, trying again")).ToBeVisibleAsync();
+        await first.WaitForExitAsync(Eventually.Soon);
+        await using var second = await ServerProcess.StartAsync(
+            host: Servers.Development(new() { ["ASPNETCORE_URLS"] = first.Address.AbsoluteUri }));
+        await Assertions.Expect(console.Status("Connected to")).ToBeVisibleAsync(new() { Timeout = 60_000 });
+        await using var guest = await TestClient.ConnectAsync(second, group, "guest");
+        await Assertions.Expect(console.Member("guest")).ToBeVisibleAsync();
+    }
+
+    [GeneratedRegex(@"showing \d+ of [\d,]+ messages/s")]
+    private static partial Regex Sampling();
+
+    // 100 messages 50 times a second; where the machine is too slow for that, as many as it can.
+    private static async Task FloodAsync(TestClient sender, CancellationToken enough)
+    {
+        using var beat = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        string message = Json.Message(sender.Id, cmd: "tick", payload: """{"x":1,"y":2}""");
+        while (!enough.IsCancellationRequested)
+        {
+            for (int i = 0; i < 100; i++)
+                await sender.SendAsync(message);
+            await beat.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+
+    private Task<ConsolePage> OpenConsoleAsync()
+    {
+        group = NewGroup();
+        return OpenConsoleAsync(servers.Open, group);
+    }
+
+    /// <summary>Two servers in development: one for everybody and any number of messages, one with a key.</summary>
+    public sealed class Servers : IAsyncLifetime
+    {
+        private ServerProcess? open;
+        private ServerProcess? locked;
+
+        public ServerProcess Open => open!;
+
+        public ServerProcess Locked => locked!;
+
+        public static Dictionary<string, string> Development(Dictionary<string, string>? more = null) =>
+            new(more ?? []) { ["ASPNETCORE_ENVIRONMENT"] = "Development" };
+
+        public async ValueTask InitializeAsync()
+        {
+            open = await ServerProcess.StartAsync(new() { ["RateLimit:PerSecond"] = "0" }, Development());
+            locked = await ServerProcess.StartAsync(
+                new() { ["ApiKeys:0:Name"] = "k", ["ApiKeys:0:Key"] = Key }, Development());
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (open is not null)
+                await open.DisposeAsync();
+            if (locked is not null)
+                await locked.DisposeAsync();
+        }
+    }
+}
