@@ -15,7 +15,8 @@ public static class AetherRealtimeEndpoints
     /// <summary>
     /// Maps the WebSocket endpoint, the HTTP API, the client module <c>aether.js</c> and the console below <c>/v3</c>,
     /// the health endpoints below <c>/health</c>, and, unless the host has something of its own there,
-    /// <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/asyncapi.json</c> and <c>/scalar</c>. It brings its own WebSocket middleware; the host needs none.
+    /// <c>/metrics</c>, <c>/openapi/v1.json</c>, <c>/asyncapi.json</c> and <c>/scalar</c>. It brings its own WebSocket
+    /// middleware; the host needs none.
     /// </summary>
     public static IEndpointRouteBuilder MapAetherRealtime(this IEndpointRouteBuilder endpoints)
     {

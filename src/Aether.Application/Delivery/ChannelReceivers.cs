@@ -48,7 +48,7 @@ internal sealed class ChannelReceivers
 
     /// <summary>
     /// Hands a frame to every loop that has receivers, in one step: two frames of the channel never reach two loops in
-    /// different orders. One of the loops runs on this thread, if it does not run yet.
+    /// different orders.
     /// </summary>
     public bool TryPut(DeliveryLoops loops, Frame frame)
     {
@@ -61,15 +61,6 @@ internal sealed class ChannelReceivers
                     all &= loop.TryPut(this, frame);
             }
         }
-        DeliveryLoop? here = null;
-        foreach (var loop in loops.All)
-        {
-            if (!HasReceivers(loop))
-                continue;
-            here?.Wake();
-            here = loop;
-        }
-        here?.RunHere();
         return all;
     }
 
@@ -83,14 +74,14 @@ internal sealed class ChannelReceivers
         }
     }
 
-    /// <summary>As <see cref="TryPut"/>, but completes when every loop had room, and runs none here.</summary>
+    /// <summary>As <see cref="TryPut"/>, but completes when every loop had room.</summary>
     public ValueTask PutAsync(DeliveryLoops loops, Frame frame)
     {
         lock (order)
         {
-            if (loops.All.Count == 1)
+            if (loops.All.Length == 1)
                 return loops.All[0].PutAsync(this, frame);
-            var puts = new List<Task>(loops.All.Count);
+            var puts = new List<Task>(loops.All.Length);
             foreach (var loop in loops.All)
             {
                 if (!HasReceivers(loop))

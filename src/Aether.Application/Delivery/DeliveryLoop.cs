@@ -80,35 +80,12 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
         while (!TryRest());
     }
 
-    /// <summary>Puts a frame of a channel into the inbox, if there is room; the loop is yet to be woken.</summary>
-    internal bool TryPut(ChannelReceivers channel, Frame frame) => inbox.Writer.TryWrite(new Delivery(channel, frame));
-
-    /// <summary>Has the thread pool run the loop, unless somebody runs it already.</summary>
-    internal void Wake()
+    internal bool TryPut(ChannelReceivers channel, Frame frame)
     {
-        if (TryRise())
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-    }
-
-    /// <summary>
-    /// Runs a batch on this thread, unless somebody runs the loop already, and leaves the rest to the thread pool. For
-    /// threads of the pool that have nothing else to do: waking another one costs more than writing a frame.
-    /// </summary>
-    internal void RunHere()
-    {
-        if (!TryRise())
-            return;
-        bool rests = false;
-        try
-        {
-            RunBatch();
-            rests = TryRest();
-        }
-        finally
-        {
-            if (!rests)
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        }
+        if (!inbox.Writer.TryWrite(new Delivery(channel, frame)))
+            return false;
+        Wake();
+        return true;
     }
 
     internal ValueTask PutAsync(ChannelReceivers channel, Frame frame) => PutAsync(new Delivery(channel, frame));
@@ -138,11 +115,17 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
         return put;
     }
 
-    private bool TryRise() => Volatile.Read(ref scheduled) == 0 && Interlocked.Exchange(ref scheduled, 1) == 0;
+    // Not run by the thread that has the frame, although that would save waking another: while the loop is on its way,
+    // more frames come, and are flushed together. That was cheaper at every load but the lowest.
+    private void Wake()
+    {
+        if (Volatile.Read(ref scheduled) == 0 && Interlocked.Exchange(ref scheduled, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
 
     private bool TryRest()
     {
-        // Whoever adds something after this store runs the loop anew; what was added before it is seen here.
+        // Whoever adds something after this store schedules the loop anew; what was added before it is seen here.
         Interlocked.Exchange(ref scheduled, 0);
         return (inbox.Reader.Count == 0 && turns.IsEmpty && !coalescing.IsDue)
             || Interlocked.Exchange(ref scheduled, 1) != 0;

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Aether.Application.Delivery;
 
 /// <summary>The loops of this instance. Connections are dealt out among them in turn.</summary>
@@ -9,7 +11,7 @@ public sealed class DeliveryLoops
     /// </summary>
     private const int Capacity = 8_192;
 
-    private readonly DeliveryLoop[] loops;
+    private readonly ImmutableArray<DeliveryLoop> loops;
     private uint next;
 
     /// <summary>Creates the loops.</summary>
@@ -27,8 +29,8 @@ public sealed class DeliveryLoops
     }
 
     /// <summary>All of them.</summary>
-    internal IReadOnlyList<DeliveryLoop> All => loops;
+    internal ImmutableArray<DeliveryLoop> All => loops;
 
     /// <summary>The loop for the next connection.</summary>
-    public DeliveryLoop Next() => loops[Interlocked.Increment(ref next) % (uint)loops.Length];
+    public DeliveryLoop Next() => loops[(int)(Interlocked.Increment(ref next) % (uint)loops.Length)];
 }

@@ -101,7 +101,7 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
         while (true)
         {
             var channel = channels.GetOrAdd(name, static (key, count) => new ChannelReceivers(key, count),
-                loops.All.Count);
+                loops.All.Length);
             lock (channel)
             {
                 if (channel.Retired)
