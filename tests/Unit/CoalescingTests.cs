@@ -90,6 +90,24 @@ public sealed class CoalescingTests
         Assert.Equal(2, a.Flushes);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Deliver_KeepsAnAnswerBehindItsMessage_GivenAHotChannel(bool broadcast)
+    {
+        var channel = broadcast ? ChannelName.Broadcast : ChannelName.Group(G);
+        await AttachAsync(a);
+        await SendAsync(channel);
+        await IdleAsync();
+        await SendAsync(channel);
+        await loop.SendAsync(a, Frame.KeepAlive);
+        await IdleAsync();
+        Assert.Single(a.Frames);
+        time.Advance(Window);
+        await Eventually.HoldsAsync(() => a is { Frames.Count: 3, IsFlushed: true }, "what was held is written");
+        Assert.Same(Frame.KeepAlive, a.Frames.Last());
+    }
+
     [Fact]
     public async Task Deliver_NeverHolds_GivenAClientsOwnChannel()
     {
@@ -167,8 +185,10 @@ public sealed class CoalescingTests
 
     private static async Task IdleAsync(DeliveryLoop loop)
     {
-        var probe = new FakeConnection(B, G, loop);
-        await loop.SendAsync(probe, Frame.KeepAlive);
-        await Eventually.HoldsAsync(() => probe is { Frames.Count: 1, IsFlushed: true }, "the loop has been through");
+        await Eventually.HoldsAsync(() => loop.Waiting == 0, "the loop has taken everything");
+        // It runs between two batches, and so after the one that took the last frame.
+        var between = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        loop.Run(between.SetResult);
+        await between.Task;
     }
 }

@@ -16,8 +16,10 @@ internal sealed class Coalescing
     private readonly long windowTicks;
     private readonly TimeProvider time;
     private readonly List<Receivers> held = [];
+    private readonly List<(Connection Connection, Frame Frame)> behind = [];
     private readonly ITimer? timer;
     private bool due;
+    private bool holdsBroadcast;
 
     /// <summary>Creates what holds frames for a loop.</summary>
     /// <param name="window">How long a frame is held at most; zero: never.</param>
@@ -39,6 +41,9 @@ internal sealed class Coalescing
 
     /// <summary>The channels of which frames are held, in the order in which holding them began.</summary>
     public IReadOnlyList<Receivers> Held => held;
+
+    /// <summary>Frames for one connection each that come after what is held.</summary>
+    public IReadOnlyList<(Connection Connection, Frame Frame)> Behind => behind;
 
     /// <summary>Whether the moment is over.</summary>
     public bool IsDue => Volatile.Read(ref due);
@@ -63,6 +68,7 @@ internal sealed class Coalescing
                 return false;
             receivers.Held = [];
             held.Add(receivers);
+            holdsBroadcast |= receivers.Kind == ChannelKind.Broadcast;
             if (held.Count == 1)
                 timer.Change(window, Timeout.InfiniteTimeSpan);
         }
@@ -72,9 +78,23 @@ internal sealed class Coalescing
         return true;
     }
 
+    /// <summary>
+    /// Takes a frame for one connection behind the frames of its group, if there are some: an ack that overtakes the
+    /// message that it is for would puzzle whoever reads along.
+    /// </summary>
+    public bool TryHoldBehind(Connection connection, Frame frame)
+    {
+        if (held.Count == 0 || (connection.GroupReceivers?.Held is null && !holdsBroadcast))
+            return false;
+        behind.Add((connection, frame));
+        return true;
+    }
+
     /// <summary>Forgets what was held; it has been written.</summary>
     public void Clear()
     {
+        behind.Clear();
+        holdsBroadcast = false;
         foreach (var receivers in held)
             receivers.Held = null;
         held.Clear();

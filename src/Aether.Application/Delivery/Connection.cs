@@ -44,6 +44,9 @@ public abstract class Connection
     /// <summary>Where it stands in the receivers of each kind of channel; the loop's own.</summary>
     internal Seats Seats;
 
+    /// <summary>Those of its group's connections that its loop writes to, while it is one of them; the loop's own.</summary>
+    internal Receivers? GroupReceivers;
+
     /// <summary>Whether it was written to since its last flush; the loop's own.</summary>
     internal bool Touched;
 

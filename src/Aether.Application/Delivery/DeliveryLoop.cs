@@ -163,6 +163,8 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
                     // Nothing comes after a close frame, so what came before it goes first.
                     if (frame.IsClose)
                         WriteHeld();
+                    else if (coalescing.TryHoldBehind(connection, frame))
+                        break;
                     connection.Write(frame);
                     Touch(connection);
                     break;
@@ -198,6 +200,11 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     {
         foreach (var receivers in coalescing.Held)
             WriteAll(receivers, receivers.Held!);
+        foreach (var (connection, frame) in coalescing.Behind)
+        {
+            connection.Write(frame);
+            Touch(connection);
+        }
         coalescing.Clear();
     }
 

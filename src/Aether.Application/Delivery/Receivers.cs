@@ -29,6 +29,8 @@ internal sealed class Receivers(ChannelKind kind)
             Array.Resize(ref seats, Math.Max(1, count * 2));
         seats[count] = connection;
         connection.Seats[(int)kind] = count++;
+        if (kind == ChannelKind.Group)
+            connection.GroupReceivers = this;
     }
 
     public void Remove(Connection connection)
