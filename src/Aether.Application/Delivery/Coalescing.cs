@@ -4,13 +4,18 @@ namespace Aether.Application.Delivery;
 
 /// <summary>
 /// Holds the frames of hot groups for a moment, so that each of their connections is flushed once for several frames.
-/// A group is hot when its last flush is less than that moment ago; a quiet one is never delayed. It belongs to one
-/// delivery loop, which alone calls it; only the timer's callback comes from elsewhere.
+/// A group is hot while it gets frames almost every moment; then those are held that come less than a moment after its
+/// last flush. A quiet group is never delayed, nor is a quick answer in one. It belongs to one delivery loop, which
+/// alone calls it; only the timer's callback comes from elsewhere.
 /// </summary>
 internal sealed class Coalescing
 {
     /// <summary>How many frames of a channel are held at most: more of them in one write save no more.</summary>
     private const int MaxHeld = 64;
+
+    /// <summary>Over how many moments the frames of a channel are counted, and how many make it hot.</summary>
+    private const int Period = 10;
+    private const int Hot = 8;
 
     private readonly TimeSpan window;
     private readonly long windowTicks;
@@ -64,13 +69,20 @@ internal sealed class Coalescing
             return false;
         if (receivers.Held is null)
         {
-            if (time.GetTimestamp() - receivers.FlushedAt >= windowTicks)
+            long now = time.GetTimestamp();
+            // Asked first: a burst that a saturated sender follows with silence must not wait, or the sender waits too.
+            bool isHot = receivers.Count(frames.Count, now, Period * windowTicks) >= Hot;
+            if (!isHot || now - receivers.FlushedAt >= windowTicks)
                 return false;
             receivers.Held = [];
             held.Add(receivers);
             holdsBroadcast |= receivers.Kind == ChannelKind.Broadcast;
             if (held.Count == 1)
                 timer.Change(window, Timeout.InfiniteTimeSpan);
+        }
+        else
+        {
+            receivers.Count(frames.Count);
         }
         receivers.Held.AddRange(frames);
         if (receivers.Held.Count >= MaxHeld)

@@ -10,6 +10,9 @@ internal sealed class Receivers(ChannelKind kind)
 {
     private Connection[] seats = [];
     private int count;
+    private long periodBegan = long.MinValue / 2;
+    private int inPeriod;
+    private int inPeriodBefore;
 
     /// <summary>What the channel is for.</summary>
     public ChannelKind Kind => kind;
@@ -21,6 +24,27 @@ internal sealed class Receivers(ChannelKind kind)
     public List<Frame>? Held { get; set; }
 
     public ReadOnlySpan<Connection> All => seats.AsSpan(0, count);
+
+    /// <summary>Counts frames of the channel.</summary>
+    /// <param name="frames">How many.</param>
+    /// <param name="now">The time, as a timestamp of the clock.</param>
+    /// <param name="period">Over how long they are counted, in the same unit.</param>
+    /// <returns>How many there were in this period or in the one before it, whichever had more.</returns>
+    public int Count(int frames, long now, long period)
+    {
+        long since = now - periodBegan;
+        if (since >= period)
+        {
+            inPeriodBefore = since < 2 * period ? inPeriod : 0;
+            inPeriod = 0;
+            periodBegan = now;
+        }
+        inPeriod += frames;
+        return Math.Max(inPeriod, inPeriodBefore);
+    }
+
+    /// <summary>Counts frames that come close behind others.</summary>
+    public void Count(int frames) => inPeriod += frames;
 
     public void Add(Connection connection)
     {
