@@ -155,8 +155,8 @@ public sealed class DeliveryOptions
     public int Loops { get; set; }
 
     /// <summary>
-    /// How long the frames of a hot group (8 or more in ten times this) are held at most, to be written together, when
-    /// its last flush is less than this ago. 0: never. Quiet groups are never delayed.
+    /// How long frames of a hot group are held at most, to be written together. Hot: frames come 8 times or more in ten
+    /// times this. 0: never. Quiet groups are never delayed.
     /// </summary>
     public Duration Coalesce { get; set; } = Duration.FromSeconds(0.001);
 

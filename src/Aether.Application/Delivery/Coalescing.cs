@@ -13,7 +13,7 @@ internal sealed class Coalescing
     /// <summary>How many frames of a channel are held at most: more of them in one write save no more.</summary>
     private const int MaxHeld = 64;
 
-    /// <summary>Over how many moments the frames of a channel are counted, and how many make it hot.</summary>
+    /// <summary>Over how many moments it is counted how often frames of a channel come, and what makes it hot.</summary>
     private const int Period = 10;
     private const int Hot = 8;
 
@@ -70,8 +70,8 @@ internal sealed class Coalescing
         if (receivers.Held is null)
         {
             long now = time.GetTimestamp();
-            // Asked first: a burst that a saturated sender follows with silence must not wait, or the sender waits too.
-            bool isHot = receivers.Count(frames.Count, now, Period * windowTicks) >= Hot;
+            // A burst counts once: its sender may go on only when it has arrived, and would wait for the timer too.
+            bool isHot = receivers.CountArrival(now, Period * windowTicks) >= Hot;
             if (!isHot || now - receivers.FlushedAt >= windowTicks)
                 return false;
             receivers.Held = [];
@@ -82,7 +82,7 @@ internal sealed class Coalescing
         }
         else
         {
-            receivers.Count(frames.Count);
+            receivers.CountArrival();
         }
         receivers.Held.AddRange(frames);
         if (receivers.Held.Count >= MaxHeld)

@@ -11,8 +11,8 @@ internal sealed class Receivers(ChannelKind kind)
     private Connection[] seats = [];
     private int count;
     private long periodBegan = long.MinValue / 2;
-    private int inPeriod;
-    private int inPeriodBefore;
+    private int arrivals;
+    private int arrivalsBefore;
 
     /// <summary>What the channel is for.</summary>
     public ChannelKind Kind => kind;
@@ -25,26 +25,25 @@ internal sealed class Receivers(ChannelKind kind)
 
     public ReadOnlySpan<Connection> All => seats.AsSpan(0, count);
 
-    /// <summary>Counts frames of the channel.</summary>
-    /// <param name="frames">How many.</param>
+    /// <summary>Counts that frames of the channel have come, however many at once.</summary>
     /// <param name="now">The time, as a timestamp of the clock.</param>
-    /// <param name="period">Over how long they are counted, in the same unit.</param>
-    /// <returns>How many there were in this period or in the one before it, whichever had more.</returns>
-    public int Count(int frames, long now, long period)
+    /// <param name="period">Over how long it is counted, in the same unit.</param>
+    /// <returns>How often they came in this period or in the one before it, whichever had more.</returns>
+    public int CountArrival(long now, long period)
     {
         long since = now - periodBegan;
         if (since >= period)
         {
-            inPeriodBefore = since < 2 * period ? inPeriod : 0;
-            inPeriod = 0;
+            arrivalsBefore = since < 2 * period ? arrivals : 0;
+            arrivals = 0;
             periodBegan = now;
         }
-        inPeriod += frames;
-        return Math.Max(inPeriod, inPeriodBefore);
+        arrivals++;
+        return Math.Max(arrivals, arrivalsBefore);
     }
 
-    /// <summary>Counts frames that come close behind others.</summary>
-    public void Count(int frames) => inPeriod += frames;
+    /// <summary>Counts the same in the period that runs already.</summary>
+    public void CountArrival() => arrivals++;
 
     public void Add(Connection connection)
     {
