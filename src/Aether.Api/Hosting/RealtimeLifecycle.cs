@@ -81,7 +81,8 @@ internal sealed class RealtimeLifecycle(
     {
         const int StepsPerSecond = 20;
         int steps = Math.Max(1, (int)(seconds * StepsPerSecond));
-        for (int step = 0, told = 0; step < steps; step++)
+        // Clients leave by themselves, too; when all have gone there is nobody left to spread it for.
+        for (int step = 0, told = 0; step < steps && registry.Count > 0; step++)
         {
             for (int until = (int)((long)connections.Count * (step + 1) / steps); told < until; told++)
                 connections[told].Close(CloseReason.Restarting);
