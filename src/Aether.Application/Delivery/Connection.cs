@@ -64,7 +64,8 @@ public abstract class Connection
 
     /// <summary>Whether a frame of one of its channels is for this connection.</summary>
     internal bool Wants(Frame frame) =>
-        (frame.FromId != ClientId || (!frame.OnlyOthers && (Echo || !frame.OnlyGroup.IsEmpty)))
+        // Who sent it is looked at last: mostly it does not matter, and this runs once for each receiver.
+        ((!frame.OnlyOthers && (Echo || !frame.OnlyGroup.IsEmpty)) || frame.FromId != ClientId)
         && (Full || !frame.OnlyFull)
         && (frame.OnlyGroup.IsEmpty || frame.OnlyGroup == GroupId);
 }
