@@ -1,56 +1,58 @@
-using System.IO.Pipelines;
+using System.Net.Sockets;
 using Aether.Application;
 using Aether.Application.Delivery;
 
 namespace Aether.Api.WebSockets;
 
 /// <summary>
-/// The way out of one connection: its pipe, and the frames that wait while the pipe is full. Only the connection's
-/// delivery loop calls it. It never waits, and it never touches the pipe while a flush of it is pending.
+/// The way out of one connection: the frames that were written and not sent yet, and the outlet that they go to. Only
+/// the connection's delivery loop calls it. It never waits, and it never sends while an earlier send is pending.
 /// </summary>
 internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection owner)
 {
-    // More than this is flushed on the way, so that a batch of long messages does not pile up in the pipe.
-    private const int FlushEvery = 65_536;
+    // So much is sent at once; what waits of a batch of long messages never gets longer.
+    private const int SendAtMost = 16_384;
 
-    private PipeWriter? pipe;
+    // The array of a queue that was longer than this once is not kept.
+    private const int KeepCapacity = 16;
+
+    [ThreadStatic]
+    private static byte[]? scratch;
+
+    private Outlet? outlet;
     private Queue<Frame>? waiting;
     private int waitingBytes;
-    private int unflushed;
     private bool pending = true;
     private bool ended;
     private bool broken;
-    private ValueTask<FlushResult> flush;
+    private ValueTask<bool> sending;
     private TaskCompletionSource? drained;
 
     /// <summary>Whether frames wait: until the connection is open, and while its peer takes too little.</summary>
     public bool Pending => Volatile.Read(ref pending);
 
     /// <summary>Sends the first frame, then what waited, and from now on what comes.</summary>
-    public void Open(PipeWriter writer, Frame? first)
+    public void Open(Outlet way, Frame? first)
     {
-        pipe = writer;
+        outlet = way;
         pending = false;
         if (first is not null)
-            WriteNow(first);
-        WriteWaiting();
+            Send(first.Bytes.Span);
+        Flush();
     }
 
-    /// <summary>Writes a frame, or keeps it while the pipe is full.</summary>
+    /// <summary>Takes a frame, which is sent with the next flush, or when the peer takes more.</summary>
     /// <returns>Whether there was room.</returns>
     public bool Write(Frame frame)
     {
-        if (ended)
+        if (ended || broken)
             return true;
-        if (!pending)
-        {
-            WriteNow(frame);
-            return true;
-        }
-        if (waiting is not null
+        if (pending && waiting is not null
             && (waiting.Count >= limits.Messages || waitingBytes + frame.Bytes.Length > limits.Bytes))
             return false;
         Keep(frame);
+        if (waitingBytes >= SendAtMost)
+            Flush();
         return true;
     }
 
@@ -61,59 +63,41 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     {
         if (ended)
             return;
-        if (pending)
+        if (pending && dropWaiting)
         {
-            if (dropWaiting)
-            {
-                waiting?.Clear();
-                waitingBytes = 0;
-            }
-            Keep(frame);
+            waiting?.Clear();
+            waitingBytes = 0;
         }
-        else
-        {
-            WriteNow(frame);
-        }
+        Keep(frame);
         ended = true;
         Flush();
     }
 
-    /// <summary>Sends what was written, unless a flush is pending already.</summary>
+    /// <summary>Sends what was written, unless a send is pending already.</summary>
     public void Flush()
     {
-        if (pending || unflushed == 0)
-            return;
-        unflushed = 0;
-#pragma warning disable CA2012 // It is consumed exactly once, in FinishFlush; a Task would be one object a flush.
-        flush = pipe!.FlushAsync();
-#pragma warning restore CA2012
-        if (flush.IsCompleted)
-        {
-            FinishFlush();
-            return;
-        }
-        pending = true;
-        flush.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(owner.ResumeLater);
+        while (!pending && waiting is { Count: > 0 })
+            SendWaiting(waiting);
     }
 
-    /// <summary>Goes on after the pending flush; called in the loop when it is through.</summary>
+    /// <summary>Goes on after the pending send; called in the loop when it is through.</summary>
     public void Resume()
     {
-        FinishFlush();
+        FinishSend();
         pending = false;
-        WriteWaiting();
+        Flush();
         if (!pending)
             drained?.TrySetResult();
     }
 
     /// <summary>
-    /// Takes no more frames, and says when what was taken is on its way. The pipe is not used after that.
+    /// Takes no more frames, and says when what was taken is on its way. The outlet is not used after that.
     /// </summary>
     public void End(TaskCompletionSource whenDrained)
     {
         ended = true;
         Flush();
-        if (!pending || pipe is null)
+        if (!pending || outlet is null)
             whenDrained.TrySetResult();
         else
             drained = whenDrained;
@@ -126,42 +110,74 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
         waitingBytes += frame.Bytes.Length;
     }
 
-    private void WriteNow(Frame frame)
+    // As many frames as fit into one send, copied together, or one alone as it is: a frame belongs to all its receivers.
+    private void SendWaiting(Queue<Frame> frames)
+    {
+        var first = frames.Dequeue();
+        waitingBytes -= first.Bytes.Length;
+        if (frames.Count == 0)
+        {
+            Send(first.Bytes.Span);
+            if (frames.Capacity > KeepCapacity)
+                waiting = null;
+            return;
+        }
+        if (first.Bytes.Length > SendAtMost)
+        {
+            Send(first.Bytes.Span);
+            return;
+        }
+        var together = (scratch ??= new byte[SendAtMost]).AsSpan();
+        first.Bytes.Span.CopyTo(together);
+        int length = first.Bytes.Length;
+        while (frames.TryPeek(out var frame) && frame.Bytes.Length <= together.Length - length)
+        {
+            frames.Dequeue();
+            waitingBytes -= frame.Bytes.Length;
+            frame.Bytes.Span.CopyTo(together[length..]);
+            length += frame.Bytes.Length;
+        }
+        Send(together[..length]);
+    }
+
+    private void Send(ReadOnlySpan<byte> bytes)
     {
         if (broken)
             return;
-        var bytes = frame.Bytes.Span;
-        bytes.CopyTo(pipe!.GetSpan(bytes.Length));
-        pipe.Advance(bytes.Length);
-        unflushed += bytes.Length;
-        if (unflushed >= FlushEvery)
-            Flush();
-    }
-
-    private void WriteWaiting()
-    {
-        while (!pending && waiting is not null && waiting.TryDequeue(out var frame))
+        try
         {
-            waitingBytes -= frame.Bytes.Length;
-            WriteNow(frame);
+#pragma warning disable CA2012 // It is consumed exactly once, in FinishSend; a Task would be one object a send.
+            sending = outlet!.SendAsync(bytes);
+#pragma warning restore CA2012
         }
-        // A connection that was slow once does not keep the queue's array for ever.
-        if (waiting is { Count: 0 })
-            waiting = null;
-        Flush();
+        catch (Exception fault) when (IsGone(fault))
+        {
+            broken = true;
+            return;
+        }
+        if (sending.IsCompleted)
+        {
+            FinishSend();
+            return;
+        }
+        pending = true;
+        sending.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(owner.ResumeLater);
     }
 
-    // A pipe whose reader is gone says so, one way or the other. The read side of the connection ends for the same
-    // reason, and that is what ends the connection.
-    private void FinishFlush()
+    // A peer that is gone shows one way or the other. The read side of the connection ends for the same reason, and that
+    // is what ends the connection.
+    private void FinishSend()
     {
         try
         {
-            broken = flush.GetAwaiter().GetResult().IsCompleted;
+            broken = sending.GetAwaiter().GetResult();
         }
-        catch (Exception fault) when (fault is IOException or OperationCanceledException or InvalidOperationException)
+        catch (Exception fault) when (IsGone(fault))
         {
             broken = true;
         }
     }
+
+    private static bool IsGone(Exception fault) =>
+        fault is IOException or SocketException or OperationCanceledException or InvalidOperationException;
 }

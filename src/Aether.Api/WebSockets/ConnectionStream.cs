@@ -1,11 +1,14 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
 namespace Aether.Api.WebSockets;
 
 /// <summary>
-/// What the WebSocket reads from and writes to. Reads come from the connection and are followed on the way; what the
+/// What the WebSocket reads from and writes to. Reads come from the server's pipe and are followed on the way; what the
 /// WebSocket writes itself (pongs, and the close after a protocol error) goes out through the connection's delivery
 /// loop like everything else, since only one may write.
 /// </summary>
-internal sealed class ConnectionStream(Stream inner, SocketConnection connection) : Stream
+internal sealed class ConnectionStream(PipeReader input, SocketConnection connection) : Stream
 {
     public override bool CanRead => true;
 
@@ -21,18 +24,10 @@ internal sealed class ConnectionStream(Stream inner, SocketConnection connection
         set => throw new NotSupportedException();
     }
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        var read = inner.ReadAsync(buffer, cancellationToken);
-        // A zero-byte read only waits for bytes; there is nothing to follow yet.
-        if (buffer.IsEmpty)
-            return read;
-        if (!read.IsCompletedSuccessfully)
-            return FollowAsync(read, buffer);
-        int count = read.Result;
-        connection.OnBytesRead(buffer.Span[..count]);
-        return new ValueTask<int>(count);
-    }
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        input.TryRead(out var read) && !read.IsCanceled
+            ? new ValueTask<int>(Take(read, buffer))
+            : WaitAsync(buffer, cancellationToken);
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         connection.WriteRawAsync(buffer);
@@ -57,10 +52,27 @@ internal sealed class ConnectionStream(Stream inner, SocketConnection connection
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    private async ValueTask<int> FollowAsync(ValueTask<int> read, Memory<byte> buffer)
+    private async ValueTask<int> WaitAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        int count = await read.ConfigureAwait(false);
-        connection.OnBytesRead(buffer.Span[..count]);
+        while (true)
+        {
+            var read = await input.ReadAsync(cancellationToken).ConfigureAwait(false);
+            if (!read.IsCanceled)
+                return Take(read, buffer);
+            // A server that stops wakes whoever waits for a next request. Here it is the drain that ends connections.
+            input.AdvanceTo(read.Buffer.Start);
+        }
+    }
+
+    private int Take(ReadResult read, Memory<byte> buffer)
+    {
+        int count = (int)Math.Min(read.Buffer.Length, buffer.Length);
+        var taken = read.Buffer.Slice(0, count);
+        taken.CopyTo(buffer.Span);
+        // Nothing beyond it counts as looked at: a read without a buffer only waits until there is something.
+        input.AdvanceTo(taken.End);
+        if (count > 0)
+            connection.OnBytesRead(buffer.Span[..count]);
         return count;
     }
 }

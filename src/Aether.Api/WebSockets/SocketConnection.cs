@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using Aether.Api.Access;
 using Aether.Application.Delivery;
 using Aether.Domain;
@@ -57,7 +56,7 @@ internal abstract partial class SocketConnection : Connection
     public CloseReason? Reason => Volatile.Read(ref reason);
 
     /// <summary>Sends the first frame and what waited since the connection was created.</summary>
-    public void Open(PipeWriter pipe, Frame? first) => Loop.Run(() => output.Open(pipe, first));
+    public void Open(Outlet outlet, Frame? first) => Loop.Run(() => output.Open(outlet, first));
 
     /// <summary>
     /// Closes the connection: the frames before this, then the close frame. Whoever is first decides the reason;
@@ -70,7 +69,7 @@ internal abstract partial class SocketConnection : Connection
             _ = Loop.SendAsync(this, Frame.OfClose(why)).AsTask();
     }
 
-    /// <summary>Completes when everything written is on its way and the loop will not touch the pipe again.</summary>
+    /// <summary>Completes when everything written is on its way and the loop will not use the outlet again.</summary>
     public Task EndAsync()
     {
         var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -47,7 +47,8 @@ internal static class SocketUpgrade
         // Or each message of days would become a child of this handshake's trace.
         Activity.Current = null;
         // A host may bring its own WebSocket, and then there was nothing to upgrade.
-        connection.Open(capture.Output ?? PipeWriter.Create(new HostSocketStream(socket)), first);
+        connection.Open(
+            capture.Output ?? new PipeOutlet(PipeWriter.Create(new HostSocketStream(socket))), first);
         try
         {
             await opened().ConfigureAwait(false);

@@ -1,15 +1,20 @@
 using System.IO.Pipelines;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
 
 namespace Aether.Api.WebSockets;
 
 /// <summary>
 /// Stands between the WebSocket middleware and the server, so that the middleware does the handshake but the WebSocket
-/// gets a stream of ours, and the connection the one pipe that everything goes out through.
+/// gets a stream of ours, and the connection the one outlet that everything goes out through.
 /// </summary>
 internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature, IHttpExtendedConnectFeature
 {
+    private static readonly Type PlainPipe = new Pipe().Writer.GetType();
+
     private readonly IHttpUpgradeFeature? upgrade = context.Features.Get<IHttpUpgradeFeature>();
     private readonly IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
 
@@ -20,7 +25,7 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
     public Stream? Transport { get; private set; }
 
     /// <summary>The way out, once the server gave it.</summary>
-    public PipeWriter? Output { get; private set; }
+    public Outlet? Output { get; private set; }
 
     bool IHttpUpgradeFeature.IsUpgradableRequest => upgrade?.IsUpgradableRequest ?? false;
 
@@ -42,20 +47,56 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
 
     async Task<Stream> IHttpUpgradeFeature.UpgradeAsync()
     {
+        bool fresh = IsFirstRequest(context);
         var stream = await upgrade!.UpgradeAsync().ConfigureAwait(false);
-        // After an upgrade Kestrel writes no more, and what its stream writes would end up here with a copy more on the
-        // way. Under TLS this is the pipe that encrypts.
-        return Capture(stream, context.Features.Get<IConnectionTransportFeature>()?.Transport?.Output);
+        // After an upgrade Kestrel neither reads nor writes, and its stream would be a copy and two state machines more
+        // on the way to the same pipes. Under TLS these are the pipes that encrypt.
+        if (context.Features.Get<IConnectionTransportFeature>()?.Transport is not { } transport)
+            return Capture(stream);
+        var socket = fresh && IsPlain(transport.Output) ? SentAtOnce(context) : null;
+        return Capture(
+            stream, transport.Input, socket is null ? new PipeOutlet(transport.Output) : new SocketOutlet(socket));
     }
 
     async ValueTask<Stream> IHttpExtendedConnectFeature.AcceptAsync() =>
-        // An HTTP/2 connection carries other requests too: the way out is this request's stream.
-        Capture(await connect!.AcceptAsync().ConfigureAwait(false), null);
+        // An HTTP/2 connection carries other requests too: the way in and out is this request's stream.
+        Capture(await connect!.AcceptAsync().ConfigureAwait(false));
 
-    private ConnectionStream Capture(Stream stream, PipeWriter? pipe)
+    private ConnectionStream Capture(Stream stream) => Capture(
+        stream,
+        PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, useZeroByteReads: true)),
+        new PipeOutlet(PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true))));
+
+    private ConnectionStream Capture(Stream stream, PipeReader input, Outlet output)
     {
         Transport = stream;
-        Output = pipe ?? PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
-        return new ConnectionStream(stream, Connection!);
+        Output = output;
+        return new ConnectionStream(input, Connection!);
+    }
+
+    /// <summary>Whether nothing stands between the pipe and the socket: no TLS, nothing that the host put there.</summary>
+    private static bool IsPlain(PipeWriter output) => output.GetType() == PlainPipe;
+
+    /// <summary>
+    /// The connection's socket, if the 101 has gone to it by now: what is written there would overtake one that still
+    /// lies in the pipe. It has where the transport sends in the call that flushes.
+    /// </summary>
+    private static Socket? SentAtOnce(HttpContext context) =>
+        context.RequestServices.GetService<IOptions<SocketTransportOptions>>()
+            is { Value.UnsafePreferInlineScheduling: true }
+            ? context.Features.Get<IConnectionSocketFeature>()?.Socket
+            : null;
+
+    /// <summary>
+    /// Whether the connection carried no request before, whose response might still be on its way in the pipe. Kestrel
+    /// counts them at the end of its name for a request; any other name is as good as no.
+    /// </summary>
+    private static bool IsFirstRequest(HttpContext context)
+    {
+        if (!context.TraceIdentifier.EndsWith(":00000001", StringComparison.Ordinal))
+            return false;
+        // It is made when it is asked for, and would stay for as long as the connection.
+        context.TraceIdentifier = null!;
+        return true;
     }
 }
