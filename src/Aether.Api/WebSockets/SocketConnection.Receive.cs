@@ -9,6 +9,12 @@ internal abstract partial class SocketConnection
 {
     private const int FirstBuffer = 4_096;
 
+    /// <summary>
+    /// After so many messages whoever else has something to do comes first: a client that always has one more ready
+    /// would keep the thread for itself.
+    /// </summary>
+    private const int YieldEvery = 64;
+
     private InboundFrames inbound;
     private long ended;
     private long lastRead;
@@ -62,6 +68,8 @@ internal abstract partial class SocketConnection
                     ended++;
                     Volatile.Write(ref lastMessage, Services.Clock.NowMs);
                     await TakeAsync(text).ConfigureAwait(false);
+                    if (ended % YieldEvery == 0)
+                        await Task.Yield();
                 }
                 else if (socket.State != WebSocketState.Open)
                 {
