@@ -10,13 +10,15 @@ using Microsoft.Extensions.Options;
 namespace Aether.Api.Hosting;
 
 /// <summary>
-/// What happens at start and at the end. At start one line says what runs. At the end the connections are told to come
-/// back elsewhere, before the server stops to listen: it sends no close frame by itself, and would cut them off.
+/// What happens at start and at the end. At start the backplane gets a moment to be verified before the server listens,
+/// and one line says what runs. At the end the connections are told to come back elsewhere, before the server stops to
+/// listen: it sends no close frame by itself, and would cut them off.
 /// </summary>
 internal sealed class RealtimeLifecycle(
     ConnectionRegistry registry,
     ApiKeys apiKeys,
     IMessageBus bus,
+    IPresenceStore presence,
     IServer server,
     IOptions<RealtimeOptions> options,
     TimeProvider time,
@@ -28,12 +30,18 @@ internal sealed class RealtimeLifecycle(
     /// <summary>What part of the drain is for telling; the rest is for the clients' answers.</summary>
     private const double TellingPart = 0.8;
 
+    /// <summary>How long the start waits for the backplane. Without it the instance starts, and is not ready.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StartAsync(CancellationToken cancellationToken)
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
         apiKeys.Changed += CloseRevoked;
-        return Task.CompletedTask;
+        // Or the first clients after every start would get a 503, where a few milliseconds later they are welcome.
+        long started = time.GetTimestamp();
+        while (!(bus.IsReady && presence.IsReady) && time.GetElapsedTime(started) < Patience)
+            await Task.Delay(TimeSpan.FromMilliseconds(10), time, cancellationToken).ConfigureAwait(false);
     }
 
     public Task StartedAsync(CancellationToken cancellationToken)
