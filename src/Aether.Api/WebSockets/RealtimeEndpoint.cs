@@ -125,11 +125,8 @@ internal sealed class RealtimeEndpoint(
         }
         try
         {
-            // Both go to the backplane, and neither needs the other's answer.
-            var joining = services.Mediator.Send(
-                new Join(sender.GroupId, sender.ClientId, profile.Role), CancellationToken.None);
-            bool attached = await hub.AttachAsync(connection, context.RequestAborted).ConfigureAwait(false);
-            bool joined = (await joining.ConfigureAwait(false)).Rejection is null;
+            var (attached, joined) = await EnterAsync(connection, profile.Role, context.RequestAborted)
+                .ConfigureAwait(false);
             try
             {
                 if (attached && joined)
@@ -151,6 +148,17 @@ internal sealed class RealtimeEndpoint(
             await connection.EndAsync().ConfigureAwait(false);
             registry.Remove(connection);
         }
+    }
+
+    // Apart, so that a connection does not keep what it needed to get in.
+    private async ValueTask<(bool Attached, bool Joined)> EnterAsync(
+        ClientConnection connection, Role role, CancellationToken aborted)
+    {
+        // Both go to the backplane, and neither needs the other's answer.
+        var joining = services.Mediator.Send(
+            new Join(connection.GroupId, connection.ClientId, role), CancellationToken.None);
+        bool attached = await hub.AttachAsync(connection, aborted).ConfigureAwait(false);
+        return (attached, (await joining.ConfigureAwait(false)).Rejection is null);
     }
 
     private Task ServeAsync(HttpContext context, ClientConnection connection, Profile profile) =>

@@ -49,9 +49,12 @@ internal static class SocketUpgrade
         // A host may bring its own WebSocket, and then there was nothing to upgrade.
         connection.Open(
             capture.Output ?? new PipeOutlet(PipeWriter.Create(new HostSocketStream(socket))), first);
+        // This method lasts as long as the connection, and would keep what it was given for so long.
+        first = null;
         try
         {
             await opened().ConfigureAwait(false);
+            opened = null!;
             await connection.ReceiveAsync(socket, capture.Transport).ConfigureAwait(false);
             // What is under way needs the socket, which is disposed of at the end of this.
             if (capture.Output is null)

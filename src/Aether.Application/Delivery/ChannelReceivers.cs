@@ -8,9 +8,9 @@ internal delegate void ConnectionsAction(ReadOnlySpan<Connection> connections);
 /// <summary>One channel that this instance hears, and the connections, by loop, that it hears it for.</summary>
 internal sealed class ChannelReceivers
 {
+    // Its own lock: it keeps the order in which frames go to the loops. There are tens of thousands of these.
     private readonly Receivers?[] byLoop;
     private readonly int[] wantedByLoop;
-    private readonly Lock order = new();
 
     public ChannelReceivers(ChannelName name, int loops)
     {
@@ -53,7 +53,7 @@ internal sealed class ChannelReceivers
     public bool TryPut(DeliveryLoops loops, Frame frame)
     {
         bool all = true;
-        lock (order)
+        lock (byLoop)
         {
             foreach (var loop in loops.All)
             {
@@ -67,7 +67,7 @@ internal sealed class ChannelReceivers
     /// <summary>Runs something on the connections of every loop, in one step for all of them.</summary>
     public void Run(DeliveryLoops loops, ConnectionsAction action)
     {
-        lock (order)
+        lock (byLoop)
         {
             foreach (var loop in loops.All)
                 loop.Run(() => action(Of(loop).All));
@@ -77,7 +77,7 @@ internal sealed class ChannelReceivers
     /// <summary>As <see cref="TryPut"/>, but completes when every loop had room.</summary>
     public ValueTask PutAsync(DeliveryLoops loops, Frame frame)
     {
-        lock (order)
+        lock (byLoop)
         {
             if (loops.All.Length == 1)
                 return loops.All[0].PutAsync(this, frame);
