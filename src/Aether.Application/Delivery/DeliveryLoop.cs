@@ -135,11 +135,13 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     /// <returns>Whether there may be more.</returns>
     private bool RunBatch()
     {
-        while (turns.TryDequeue(out var turn))
-            turn();
         int count = 0;
         while (count < MaxBatch && inbox.Reader.TryRead(out batch[count]))
             count++;
+        // After the frames were taken, and before they are written: who joined before a frame was put gets it, also
+        // when both came while this thread stood still in between.
+        while (turns.TryDequeue(out var turn))
+            turn();
         if (count > 0)
             Deliver(batch.AsSpan(0, count));
         if (coalescing.TakeDue())
