@@ -67,10 +67,10 @@ free_port() {
     echo "$port"
 }
 
-# Waits for a port of the process that was started last; what it wrote is shown if it never answers.
+# Waits, 30 s if nothing else is said, for the process that was started last; what it wrote is shown if it is not ready.
 wait_for() {
-    local what=$1 check=$2 argument=$3 log=$4 i
-    for ((i = 0; i < 300; i++)); do
+    local what=$1 check=$2 argument=$3 log=$4 seconds=${5:-30} i
+    for ((i = 0; i < 10 * seconds; i++)); do
         "$check" "$argument" && return 0
         kill -0 "${started[-1]}" 2>/dev/null || break
         sleep 0.1

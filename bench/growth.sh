@@ -85,7 +85,7 @@ hold_groups() {
             >"$work/holder$number.log" 2>&1 &
         started+=($!)
         pids="$pids,load$number=$!"
-        wait_for "the holder of $part groups" test_file "$work/held$number" "$work/holder$number.log"
+        wait_for "the holder of $part groups" test_file "$work/held$number" "$work/holder$number.log" 120
         rm "$work/held$number"
         left=$((left - part))
     done

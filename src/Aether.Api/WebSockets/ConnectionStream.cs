@@ -25,7 +25,7 @@ internal sealed class ConnectionStream(PipeReader input, SocketConnection connec
     }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        input.TryRead(out var read) && !read.IsCanceled
+        input.TryRead(out var read) && !IsOnlyWoken(read)
             ? new ValueTask<int>(Take(read, buffer))
             : WaitAsync(buffer, cancellationToken);
 
@@ -57,11 +57,18 @@ internal sealed class ConnectionStream(PipeReader input, SocketConnection connec
         while (true)
         {
             var read = await input.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (!read.IsCanceled)
+            if (!IsOnlyWoken(read))
                 return Take(read, buffer);
-            // A server that stops wakes whoever waits for a next request. Here it is the drain that ends connections.
-            input.AdvanceTo(read.Buffer.Start);
         }
+    }
+
+    // A server that stops wakes whoever waits for a next request. Here it is the drain that ends connections.
+    private bool IsOnlyWoken(ReadResult read)
+    {
+        if (!read.IsCanceled)
+            return false;
+        input.AdvanceTo(read.Buffer.Start);
+        return true;
     }
 
     private int Take(ReadResult read, Memory<byte> buffer)
