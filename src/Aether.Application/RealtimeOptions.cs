@@ -155,8 +155,8 @@ public sealed class DeliveryOptions
     public int Loops { get; set; }
 
     /// <summary>
-    /// How long frames of a hot group are held at most, to be written together. Hot: frames come 8 times or more in ten
-    /// times this. 0: never. Quiet groups are never delayed.
+    /// How long frames of a hot group are held at most, to be written together. Hot: it has 32 receivers or more, and
+    /// frames come 8 times or more in ten times this. 0: never. Quiet and small groups are never delayed.
     /// </summary>
     public Duration Coalesce { get; set; } = Duration.FromSeconds(0.001);
 

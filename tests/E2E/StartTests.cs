@@ -122,6 +122,19 @@ public sealed partial class StartTests
         Assert.Equal($"Failed to bind to address {taken}: address already in use.", Assert.Single(Lines(second)));
     }
 
+    [Fact]
+    public async Task Start_EndsWithASentence_GivenAStopWhileItWaitsForRedis()
+    {
+        // Port 1 refuses at once.
+        await using var server = ServerProcess.Launch(host: new() { ["ConnectionStrings:Redis"] = "127.0.0.1:1" });
+        await Eventually.HoldsAsync(
+            () => server.Log.Contains("The backplane is not ready", StringComparison.Ordinal), "it waits");
+        server.Terminate();
+        Assert.Equal(1, await server.WaitForExitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal("Told to stop before it had started.", Lines(server)[^1]);
+        Assert.DoesNotContain("   at ", server.Log, StringComparison.Ordinal);
+    }
+
     private static string[] Lines(ServerProcess server) =>
         server.Log.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 

@@ -181,9 +181,32 @@ public sealed class CoalescingTests
         Assert.Empty(b.Frames);
     }
 
-    private (Hub Hub, DeliveryLoop Loop) Create(TimeSpan window)
+    [Fact]
+    public async Task Deliver_WritesAtOnce_GivenAHotGroupOfFew()
     {
-        var loops = new DeliveryLoops(1, coalesce: window, time: time);
+        var (small, own) = Create(Window, from: 3);
+        var members = Enumerable.Range(0, 3).Select(_ => new FakeConnection(A, G, own)).ToList();
+        foreach (var member in members[..2])
+            await small.AttachAsync(member, Cancelled);
+        for (int i = 1; i <= 3 * Warm; i++)
+        {
+            await small.ReceiveAsync(ChannelName.Group(G), Some.Message with { GroupId = G }, Cancelled);
+            await IdleAsync(own);
+            Assert.All(members[..2], member => Assert.Equal((i, i), (member.Frames.Count, member.Flushes)));
+        }
+        // One more, and there is something to save.
+        await small.AttachAsync(members[2], Cancelled);
+        for (int i = 0; i < 3 * Warm; i++)
+        {
+            await small.ReceiveAsync(ChannelName.Group(G), Some.Message with { GroupId = G }, Cancelled);
+            await IdleAsync(own);
+        }
+        Assert.InRange(members[2].Frames.Count, 0, Warm);
+    }
+
+    private (Hub Hub, DeliveryLoop Loop) Create(TimeSpan window, int from = 1)
+    {
+        var loops = new DeliveryLoops(1, coalesce: window, coalesceFrom: from, time: time);
         return (new Hub(new SubscriptionBus(), loops, new ServerMessages(time)), loops.Next());
     }
 

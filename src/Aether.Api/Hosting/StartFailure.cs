@@ -29,6 +29,7 @@ internal static class StartFailure
         FormatException when fault.Message.StartsWith("Invalid url", StringComparison.Ordinal) => [fault.Message],
         SocketException { SocketErrorCode: SocketError.AccessDenied or SocketError.AddressNotAvailable } =>
             ["The address cannot be listened on: " + fault.Message],
+        OperationCanceledException => ["Told to stop before it had started."],
         _ => [],
     };
 }

@@ -38,8 +38,15 @@ internal sealed class SocketOutlet : Outlet
     public SocketOutlet(Socket socket)
     {
         this.socket = socket;
-        // Or a send would hold the delivery loop until a slow peer has read. The server's own calls do not mind.
-        socket.Blocking = false;
+        try
+        {
+            // Or a send would hold the delivery loop until a slow peer has read. The server's own calls do not mind.
+            socket.Blocking = false;
+        }
+        catch (ObjectDisposedException)
+        {
+            // The peer is gone already. The first send says so.
+        }
     }
 
     public override ValueTask<bool> SendAsync(ReadOnlySpan<byte> bytes)

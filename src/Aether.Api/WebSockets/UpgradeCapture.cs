@@ -74,7 +74,10 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
         return new ConnectionStream(input, Connection!);
     }
 
-    /// <summary>Whether nothing stands between the pipe and the socket: no TLS, nothing that the host put there.</summary>
+    /// <summary>
+    /// Whether nothing is seen to stand between the pipe and the socket. TLS and whatever else a host puts there wraps
+    /// the pipe in a stream; what would put another plain pipe there must not schedule inline, as docs/embedding.md says.
+    /// </summary>
     private static bool IsPlain(PipeWriter output) => output.GetType() == PlainPipe;
 
     /// <summary>

@@ -5,11 +5,16 @@ namespace Aether.Application.Delivery;
 /// <summary>
 /// Holds the frames of hot groups for a moment, so that each of their connections is flushed once for several frames.
 /// A group is hot while it gets frames almost every moment; then those are held that come less than a moment after its
-/// last flush. A quiet group is never delayed, nor is a quick answer in one. It belongs to one delivery loop, which
-/// alone calls it; only the timer's callback comes from elsewhere.
+/// last flush. A quiet group is never delayed, nor is a quick answer in one, nor a group of few, where there is little
+/// to save. It belongs to one delivery loop, which alone calls it; only the timer's callback comes from elsewhere.
 /// </summary>
 internal sealed class Coalescing
 {
+    /// <summary>
+    /// How many receivers of a channel make a flush of all of them dear enough to wait for, by default.
+    /// </summary>
+    public const int ManyReceivers = 32;
+
     /// <summary>How many frames of a channel are held at most: more of them in one write save no more.</summary>
     private const int MaxHeld = 64;
 
@@ -18,6 +23,7 @@ internal sealed class Coalescing
     private const int Hot = 8;
 
     private readonly TimeSpan window;
+    private readonly int many;
     private readonly long windowTicks;
     private readonly TimeProvider time;
     private readonly List<Receivers> held = [];
@@ -28,11 +34,13 @@ internal sealed class Coalescing
 
     /// <summary>Creates what holds frames for a loop.</summary>
     /// <param name="window">How long a frame is held at most; zero: never.</param>
+    /// <param name="many">How many receivers a channel has at least whose frames are held.</param>
     /// <param name="time">The clock.</param>
     /// <param name="wake">Schedules the loop when what is held has to be written.</param>
-    public Coalescing(TimeSpan window, TimeProvider time, Action wake)
+    public Coalescing(TimeSpan window, int many, TimeProvider time, Action wake)
     {
         this.window = window;
+        this.many = many;
         this.time = time;
         windowTicks = (long)(window.TotalSeconds * time.TimestampFrequency);
         if (window == TimeSpan.Zero)
@@ -69,6 +77,8 @@ internal sealed class Coalescing
             return false;
         if (receivers.Held is null)
         {
+            if (receivers.All.Length < many)
+                return false;
             long now = time.GetTimestamp();
             // A burst counts once: its sender may go on only when it has arrived, and would wait for the timer too.
             bool isHot = receivers.CountArrival(now, Period * windowTicks) >= Hot;

@@ -26,11 +26,12 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     /// <param name="index">Its place among the loops of the instance.</param>
     /// <param name="capacity">How many frames may wait for it.</param>
     /// <param name="coalesce">How long frames of a hot group are held at most; zero: never.</param>
+    /// <param name="coalesceFrom">How many receivers such a group has at least.</param>
     /// <param name="time">The clock.</param>
-    internal DeliveryLoop(int index, int capacity, TimeSpan coalesce, TimeProvider time)
+    internal DeliveryLoop(int index, int capacity, TimeSpan coalesce, int coalesceFrom, TimeProvider time)
     {
         Index = index;
-        coalescing = new Coalescing(coalesce, time, Wake);
+        coalescing = new Coalescing(coalesce, coalesceFrom, time, Wake);
         // Writers that wait are served in the order in which they came, ahead of later ones: order holds under
         // pressure.
         inbox = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(capacity) { SingleReader = true });

@@ -18,14 +18,23 @@ public sealed class DeliveryLoops
     /// <param name="count">How many. 0: one for every two cores.</param>
     /// <param name="capacity">How many frames may wait for each.</param>
     /// <param name="coalesce">How long frames of a hot group are held at most; zero: never.</param>
+    /// <param name="coalesceFrom">How many receivers such a group has at least, of those of one loop.</param>
     /// <param name="time">The clock; by default the system's.</param>
     public DeliveryLoops(
-        int count = 0, int capacity = Capacity, TimeSpan coalesce = default, TimeProvider? time = null)
+        int count = 0,
+        int capacity = Capacity,
+        TimeSpan coalesce = default,
+        int coalesceFrom = Coalescing.ManyReceivers,
+        TimeProvider? time = null)
     {
         if (count == 0)
             count = Math.Max(1, Environment.ProcessorCount / 2);
         time ??= TimeProvider.System;
-        loops = [.. Enumerable.Range(0, count).Select(index => new DeliveryLoop(index, capacity, coalesce, time))];
+        loops =
+        [
+            .. Enumerable.Range(0, count)
+                .Select(index => new DeliveryLoop(index, capacity, coalesce, coalesceFrom, time)),
+        ];
     }
 
     /// <summary>All of them.</summary>
