@@ -159,6 +159,8 @@ class Client:
 
     def __init__(self, server, group, name, query="", **options):
         self.group, self.name = group, name
+        # The seed knows no profiles: it passes on whatever comes through its channels, also who came and went.
+        self.is_told_of_presence = isinstance(server, Seed)
         self.connecting = websockets.connect(
             f"ws://{server.address}/v3/ws/group/{group}/client/{name}{query}",
             open_timeout=PATIENCE,
@@ -190,7 +192,10 @@ class Client:
         await self.socket.send(json.dumps(self.message(target, msg_type, **fields)))
 
     async def receive(self):
-        return json.loads(await asyncio.wait_for(self.socket.recv(), PATIENCE))
+        while True:
+            message = json.loads(await asyncio.wait_for(self.socket.recv(), PATIENCE))
+            if not (self.is_told_of_presence and message["msg_type"] == "presence"):
+                return message
 
     async def closed(self):
         """Code and reason of the close frame."""
