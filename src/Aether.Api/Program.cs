@@ -2,7 +2,7 @@ using Aether.Api.Hosting;
 
 try
 {
-    // Starts at one, see the project file. A second thread of a core's work is mostly one that wakes for nothing.
+    // The project file says one, and why fewer than the cores; that is for machines with up to three of them.
     ThreadPool.SetMinThreads(Math.Max(1, Environment.ProcessorCount / 2), completionPortThreads: 1);
     // The settings lie beside the program, from whatever folder it is started.
     var builder = WebApplication.CreateBuilder(
