@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test suite, or only those named:
-#   ./test.sh [unit|integration|e2e|python|node|client|console|budgets ...]
+#   ./test.sh [runner|unit|integration|e2e|python|node|client|console|budgets ...]
 # The last line is "N passed, N failed" over all of them; the exit code is 0 only if nothing failed.
 set -euo pipefail
 
@@ -9,15 +9,15 @@ export LC_ALL=C.UTF-8 DOTNET_CLI_UI_LANGUAGE=en DOTNET_NOLOGO=1 DOTNET_CLI_TELEM
 # Left-over build processes would keep the caller's pipes open.
 export MSBUILDDISABLENODEREUSE=1
 
-readonly all=(unit integration e2e python node client console budgets)
+readonly all=(runner unit integration e2e python node client console budgets)
 readonly sdk_major=10
 readonly node_major=20
 # Debian's own: another python3 may come first in PATH, and has none of its packages.
 readonly python=/usr/bin/python3
 # What the tests with pages start; another one may be named in the environment.
 export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
-# A suite that hangs is a suite that failed. The longest one takes six minutes where nothing else runs.
-readonly suite_seconds=720
+# How a suite is run, and how its results are read.
+. tests/watch.sh
 
 passed=0
 failed=0
@@ -30,6 +30,7 @@ finish() {
     if [ "$finished" = no ]; then
         failed=$((failed + 1))
     fi
+    [ -z "${watched:-}" ] || end_session "$watched"
     rm -rf "$logs"
     echo "$passed passed, $failed failed"
     if [ "$failed" -gt 0 ]; then
@@ -38,6 +39,8 @@ finish() {
     exit "$code"
 }
 trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 fail() {
     echo "$*" >&2
@@ -86,11 +89,12 @@ install_missing() {
     fi
     if wanted e2e; then
         [ -x "$CHROMIUM" ] || missing+=(chromium)
+        [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
     fi
     if wanted node || wanted client || wanted console; then
         node_is_new_enough || missing+=(nodejs)
     fi
-    if wanted client; then
+    if wanted client || wanted node; then
         command -v npm >/dev/null || missing+=(npm)
     fi
     [ ${#missing[@]} -gt 0 ] || return 0
@@ -138,97 +142,44 @@ fi
 
 # --- suites ----------------------------------------------------------------------------------------------------------
 
-# Adds a suite's result: name, exit code, passed, failed. A suite that says nothing, or that ends badly without a failed
-# test, has failed.
-count() {
-    local name=$1 code=$2 good=$3 bad=$4 seconds=$5
-    if [ "$bad" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$good" -eq 0 ]; }; then
-        bad=1
-        echo "$name: ended with code $code, and no result" >>"$logs/$name"
-    fi
-    if [ "$bad" -gt 0 ]; then
-        cat "$logs/$name"
-    fi
-    # Not the words of the last line, so that there is one such line only.
-    echo "$name: $good of $((good + bad)) tests good ($seconds s)"
-    passed=$((passed + good))
-    failed=$((failed + bad))
-}
-
-# The number that follows a word in a line that holds a pattern; 0 if there is none.
-number() {
-    local log=$1 line=$2 word=$3
-    { grep -aE "$line" "$log" || true; } | tail -n 1 |
-        { grep -oE "$word[ =:]*[0-9]+" || echo 0; } | head -n 1 | grep -oE '[0-9]+$'
-}
-
-run() {
-    timeout --kill-after=10 "$suite_seconds" "$@"
-}
-
 dotnet_suite() {
-    local name=$1 project=$2 code=0 started=$SECONDS
-    run dotnet "tests/$project/bin/Release/net10.0/Aether.Tests.$project.dll" -noColor >"$logs/$name" 2>&1 || code=$?
-    local summary="Aether\.Tests\.$project +Total: "
-    local total errors bad skipped not_run
-    total=$(number "$logs/$name" "$summary" Total)
-    errors=$(number "$logs/$name" "$summary" Errors)
-    bad=$(number "$logs/$name" "$summary" Failed)
-    skipped=$(number "$logs/$name" "$summary" Skipped)
-    not_run=$(number "$logs/$name" "$summary" 'Not Run')
-    count "$name" "$code" $((total - bad - skipped - not_run)) $((bad + errors)) $((SECONDS - started))
+    local name=$1 project=$2
+    watch "$name" xunit \
+        dotnet "tests/$project/bin/Release/net10.0/Aether.Tests.$project.dll" -noColor -reporter verbose
 }
 
-python_suite() {
-    local name=python code=0 started=$SECONDS
-    run "$python" -m unittest discover -v -s tests/E2E/python -p 'test_*.py' >"$logs/$name" 2>&1 || code=$?
-    local total bad
-    total=$(number "$logs/$name" '^Ran [0-9]+ test' Ran)
-    bad=$(($(number "$logs/$name" '^FAILED' failures) + $(number "$logs/$name" '^FAILED' errors)))
-    # What fails outside a test (a server that does not start) is an error, but no test that ran.
-    count "$name" "$code" $((total > bad ? total - bad : 0)) "$bad" $((SECONDS - started))
+# Tests of node's runner, from the folder that they are in. Without a limit of the runner's: it holds for a whole file.
+node_tests() {
+    local name=$1 folder=$2 files=$3
+    # shellcheck disable=SC2016 # The pattern is for the folder.
+    watch "$name" tap bash -c 'cd "$1" && exec node --test --test-reporter=tap --test-reporter-destination=stdout \
+        --test-reporter="$2" --test-reporter-destination=stdout $3' - "$folder" "$PWD/tests/node_started.mjs" "$files"
 }
 
 node_suite() {
-    local name=node code=0 started=$SECONDS
     # Node 20 has a WebSocket, behind a flag.
     local options=${NODE_OPTIONS:-}
     if node_is_new_enough && [ "$(node -p 'typeof WebSocket')" = undefined ]; then
         options="$options --experimental-websocket"
     fi
-    NODE_OPTIONS=$options run node --test --test-reporter=tap tests/E2E/node/*.test.mjs >"$logs/$name" 2>&1 || code=$?
-    node_count "$name" "$code" "$started"
+    install_modules node tests/E2E/lint
+    NODE_OPTIONS=$options node_tests node . 'tests/E2E/node/*.test.mjs tests/E2E/lint/*.test.mjs'
 }
 
-# Adds what node's test runner wrote.
-node_count() {
-    local name=$1 code=$2 started=$3
-    count "$name" "$code" "$(number "$logs/$name" '^# pass ' pass)" \
-        "$(($(number "$logs/$name" '^# fail ' fail) + $(number "$logs/$name" '^# cancelled ' cancelled)))" \
-        $((SECONDS - started))
-}
-
-# What an operation of each benchmark may allocate; how long it takes is not asked here.
-budgets_suite() {
-    local name=budgets code=0 started=$SECONDS
-    run dotnet bench/Aether.Benchmarks/bin/Release/net10.0/Aether.Benchmarks.dll --budgets >"$logs/$name" 2>&1 || code=$?
-    local total bad skipped
-    total=$(number "$logs/$name" '^Budgets +Total: ' Total)
-    bad=$(number "$logs/$name" '^Budgets +Total: ' Failed)
-    skipped=$(number "$logs/$name" '^Budgets +Total: ' Skipped)
-    count "$name" "$code" $((total - bad - skipped)) "$bad" $((SECONDS - started))
+# What a folder's lock file names. That it cannot be installed is told by the tests, which then cannot run.
+install_modules() {
+    local name=$1 folder=$2
+    (cd "$folder" && timeout --kill-after=10 600 npm ci --loglevel=error --no-audit --no-fund) \
+        >"$logs/$name" 2>&1 </dev/null || true
 }
 
 # The tests of a folder below clients/. What they need is in its lock file, if they need anything.
 client_suite() {
-    local name=$1 folder=clients/$2 code=0 started=$SECONDS
-    if [ -e "$folder/package-lock.json" ] &&
-        ! (cd "$folder" && run npm ci --loglevel=error --no-audit --no-fund) >"$logs/$name" 2>&1; then
-        count "$name" 1 0 0 $((SECONDS - started))
-        return
+    local name=$1 folder=clients/$2
+    if [ -e "$folder/package-lock.json" ]; then
+        install_modules "$name" "$folder"
     fi
-    (cd "$folder" && run node --test --test-reporter=tap test/*.test.js) >"$logs/$name" 2>&1 || code=$?
-    node_count "$name" "$code" "$started"
+    node_tests "$name" "$folder" 'test/*.test.js'
 }
 
 for suite in "${suites[@]}"; do
@@ -236,9 +187,12 @@ for suite in "${suites[@]}"; do
         unit) dotnet_suite unit Unit ;;
         integration) dotnet_suite integration Integration ;;
         e2e) dotnet_suite e2e E2E ;;
-        python) python_suite ;;
+        # How this script itself reads results, on suites that hang, crash and fail.
+        runner) watch runner tap tests/watch_test.sh ;;
+        python) watch python unittest "$python" -m unittest discover -v -s tests/E2E/python -p 'test_*.py' ;;
         node) node_suite ;;
-        budgets) budgets_suite ;;
+        # What an operation of each benchmark may allocate; how long it takes is not asked here.
+        budgets) watch budgets budgets dotnet bench/Aether.Benchmarks/bin/Release/net10.0/Aether.Benchmarks.dll --budgets ;;
         client) client_suite client js ;;
         console) client_suite console console ;;
     esac

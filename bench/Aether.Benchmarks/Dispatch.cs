@@ -35,6 +35,8 @@ public class Dispatch
             .AddAetherInfrastructure(redisConnectionString: null)
             .AddAetherInstrumentation()
             .AddMetrics()
+            // What a message costs that is not kept.
+            .Configure<RealtimeOptions>(options => options.History.Types = [])
             .BuildServiceProvider();
         mediator = services.GetRequiredService<IMediator>();
         var bus = services.GetRequiredService<IMessageBus>();
@@ -101,8 +103,7 @@ public class Dispatch
         public ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken) =>
             default;
 
-        public void ReportGap(DateTime since)
-        {
-        }
+        public Task RepairAsync(DateTime since, bool othersMayBeMissing, CancellationToken cancellationToken) =>
+            Task.CompletedTask;
     }
 }

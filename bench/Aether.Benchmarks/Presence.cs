@@ -24,6 +24,7 @@ public class Presence
 
     private RedisServer? server;
     private PresenceScripts scripts = null!;
+    private PresenceReader reader = null!;
     private PresenceLease lease = null!;
 
     /// <summary>Starts Redis, with a group of 500 and one of a single client.</summary>
@@ -32,14 +33,13 @@ public class Presence
     {
         server = await RedisServer.StartAsync().ConfigureAwait(false);
         scripts = new PresenceScripts(server.Connection, new RedisNames(Options.Create(new RealtimeOptions())));
-        lease = new PresenceLease(await scripts.RenewAsync(Incarnation, Long, 0).ConfigureAwait(false), 0)
-        {
-            Id = Incarnation,
-        };
+        reader = new PresenceReader(server.Connection, new RedisNames(Options.Create(new RealtimeOptions())));
+        var taken = await scripts.RenewAsync(Incarnation, Long, 0, "").ConfigureAwait(false);
+        lease = new PresenceLease(taken.End, 0) { Id = Incarnation, Run = taken.Run };
         await HoldAsync(Samples.Group, Samples.Receiver, 1).ConfigureAwait(false);
         for (int i = 0; i < Members; i++)
             await HoldAsync(Full, VisionId.Parse($"client-{i}"), 1).ConfigureAwait(false);
-        var all = await scripts.GetMembersAsync(Full).ConfigureAwait(false);
+        var all = await reader.ReadAsync(Full).ConfigureAwait(false);
         if (all.Count != Members)
             throw new InvalidOperationException("the group is not full");
     }
@@ -82,7 +82,7 @@ public class Presence
 
     /// <summary>An instance's lease is renewed.</summary>
     [Benchmark]
-    public Task Renew() => scripts.RenewAsync(Incarnation, Long, lease.End);
+    public Task Renew() => scripts.RenewAsync(Incarnation, Long, lease.End, lease.Run);
 
     /// <summary>An instance looks for others that died.</summary>
     [Benchmark]
@@ -90,8 +90,8 @@ public class Presence
 
     /// <summary>All members of a group of 500.</summary>
     [Benchmark]
-    public Task ReadMembers() => scripts.GetMembersAsync(Full);
+    public Task ReadMembers() => reader.ReadAsync(Full);
 
     private Task<Held> HoldAsync(VisionId group, VisionId client, int connections) =>
-        scripts.HoldAsync(group, client, new PresenceWrite(lease, connections, Role.Worker, 0, 0, 0, State));
+        scripts.HoldAsync(group, client, new PresenceWrite(lease, connections, Role.Worker, 0, 0, 0, State, 0, 0));
 }

@@ -15,7 +15,7 @@ public class Validation
     private static readonly SendGroup Bad =
         new(Samples.Sender, Good.Message with { GroupId = Samples.OtherGroup });
 
-    private readonly ValidationBehavior<SendGroup, Outcome> behavior = new([new SendGroupValidator()]);
+    private readonly ValidationBehavior<SendGroup, Outcome> behavior = new([new SendCommandValidator<SendGroup>()]);
 
     /// <summary>A command that obeys every rule.</summary>
     [Benchmark]

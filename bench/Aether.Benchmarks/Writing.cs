@@ -1,3 +1,4 @@
+using Aether.Application;
 using Aether.Application.Delivery;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -27,13 +28,15 @@ public class Writing
 
     /// <summary>The frame of a message of usual size.</summary>
     [Benchmark]
-    public Frame PlainFrame() => Frame.Of(PlainMessage);
+    public object PlainFrame() => Frame.Of(PlainMessage);
 
     /// <summary>The frame of a message with a payload of 16 KiB.</summary>
     [Benchmark]
-    public Frame LargeFrame() => Frame.Of(LargeMessage);
+    public object LargeFrame() => Frame.Of(LargeMessage);
+
+    private static readonly Outcome Taken = Outcome.Published(2);
 
     /// <summary>The frame that acknowledges a message.</summary>
     [Benchmark]
-    public Frame AckFrame() => Frame.Of(messages.Ack(Samples.Client, Samples.Group, "m-000123", 2));
+    public object AckFrame() => Frame.Of(messages.Ack(Samples.Client, Samples.Group, "m-000123", Taken));
 }

@@ -4,11 +4,21 @@ import { byId, element, plural, say, setText } from "./dom.js";
 import { parseJson } from "./json.js";
 import { check, checkLimits, choices, hint } from "./schema.js";
 
-const fields = ["msg_type", "target", "to_id", "cmd", "msg", "payload", "group_id", "id", "reply_to"];
+const fields = ["msg_type", "target", "to_id", "to_role", "cmd", "msg", "payload", "group_id", "id", "reply_to"];
+// What goes with which target and kind; the others are neither shown nor sent.
+const fits = {
+  to_id: ({ target }) => target === "direct",
+  to_role: ({ target }) => target === "role",
+  group_id: ({ target }) => target === "group" || target === "role" || target === "direct",
+  cmd: ({ msg_type }) => msg_type !== "heartbeat",
+  msg: ({ msg_type }) => msg_type === "msg" || msg_type === "cmd",
+  reply_to: ({ msg_type }) => msg_type === "msg" || msg_type === "cmd",
+};
 // Should the schema not be had: enough to send, with the server to judge.
 const fallback = {
   msg_type: ["msg", "cmd", "heartbeat", "presence"],
-  target: ["direct", "group", "broadcast", "echo"],
+  target: ["direct", "group", "broadcast", "role", "echo"],
+  to_role: ["controller", "worker", "observer"],
 };
 
 /**
@@ -20,6 +30,8 @@ export function showComposer(connection, send) {
   const status = byId("compose-status");
   /** @type {any} */
   let schema = null;
+  /** @type {any} */
+  let refused = null;
 
   for (const name of fields) {
     const input = byId(name);
@@ -33,7 +45,7 @@ export function showComposer(connection, send) {
 
   async function loadSchema() {
     try {
-      const answer = await fetch(new URL("../../message.schema.json", import.meta.url));
+      const answer = await fetch(import.meta.url.replace(/\/v3\/.*$/, "/message.schema.json"));
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       schema = await answer.json();
     } catch (error) {
@@ -42,10 +54,9 @@ export function showComposer(connection, send) {
       setText(byId("schema-missing"), `The schema could not be loaded (${message}): only the server checks.`);
       return;
     }
-    offer({ msg_type: choices(schema, "msg_type"), target: choices(schema, "target") });
-    for (const name of fields) {
-      setText(byId(`${name}-hint`), name === "msg_type" || name === "target" ? "" : hint(schema, name));
-    }
+    const chosen = Object.keys(fallback);
+    offer(Object.fromEntries(chosen.map((name) => [name, choices(schema, name)])));
+    for (const name of fields) setText(byId(`${name}-hint`), chosen.includes(name) ? "" : hint(schema, name));
     changed();
   }
 
@@ -57,12 +68,15 @@ export function showComposer(connection, send) {
     }
   }
 
+  const isFitting = (/** @type {string} */ name) =>
+    fits[name]?.({ target: byId("target").value, msg_type: byId("msg_type").value }) ?? true;
+
   /** The message as the form has it, without what is empty; payload errors are told apart. */
   function read() {
     const message = {};
     for (const name of fields) {
       const text = byId(name).value;
-      if (name !== "payload" && text !== "") message[name] = text;
+      if (name !== "payload" && text !== "" && isFitting(name)) message[name] = text;
     }
     const payload = byId("payload").value.trim() === "" ? { value: {} } : parseJson(byId("payload").value);
     if ("value" in payload) message.payload = payload.value;
@@ -70,10 +84,11 @@ export function showComposer(connection, send) {
   }
 
   const frameOf = (message) => {
-    const { msg_type, target, to_id = null, group_id = null, cmd = null, msg = null, payload, id, reply_to } = message;
+    const { msg_type, target, to_id = null, group_id = null, cmd = null, msg = null, payload, id, reply_to, to_role } = message;
     return {
       version: "3", msg_type, target, from_id: connection.client_id, to_id, group_id, cmd, msg, payload,
       sent_at: new Date().toISOString(), ...(id && { id }), ...(reply_to && { reply_to }),
+      ...(to_role && { to_role }),
     };
   };
 
@@ -111,14 +126,15 @@ export function showComposer(connection, send) {
     const wrong = problems(content);
     for (const name of fields) if (!byId(`${name}-error`).textContent && name !== "payload") wrong.delete(name);
     mark(wrong);
-    const direct = byId("target").value === "direct";
-    byId("to_id").required = direct;
+    for (const name of Object.keys(fits)) byId(name).closest(".field").hidden = !isFitting(name);
+    byId("to_id").required = byId("target").value === "direct";
     byId("cmd").required = byId("msg_type").value === "cmd";
     setText(byId("preview"), content.syntax ? `The payload is not JSON.\n${content.syntax}`
       : JSON.stringify(frameOf(content.message), null, 2));
   }
 
   async function submit() {
+    byId("compose-again").hidden = true;
     const content = read();
     const wrong = problems(content);
     mark(wrong);
@@ -132,15 +148,22 @@ export function showComposer(connection, send) {
     }
     if (!connection.isOpen) return say(status, "Not sent: the page is not connected.", "bad");
     changed();
+    await deliver(content.message);
+  }
+
+  /** Sends a message; one that was refused can be sent again as it was. */
+  async function deliver(/** @type {any} */ message) {
     say(status, "Sending …");
     try {
-      const { instances } = await send(content.message, content.message.id);
-      const { msg_type, target } = content.message;
+      const { instances } = await send(message, message.id);
+      const { msg_type, target } = message;
       say(status, target === "echo" || msg_type === "heartbeat" ? "Taken by the server."
         : `Taken: published on ${plural(instances, "instance")}.`, "good");
     } catch (error) {
-      const { code, message } = /** @type {any} */ (error);
-      say(status, `Refused${code ? ` (${code})` : ""}: ${message}`, "bad");
+      const { code, message: text } = /** @type {any} */ (error);
+      say(status, `Refused${code ? ` (${code})` : ""}: ${text}`, "bad");
+      refused = message;
+      byId("compose-again").hidden = false;
     }
   }
 
@@ -154,8 +177,16 @@ export function showComposer(connection, send) {
     submit();
   });
   form.addEventListener("input", changed);
+  byId("compose-again").addEventListener("click", () => {
+    if (!connection.isOpen) return say(status, "Not sent: the page is not connected.", "bad");
+    // A hidden button must not keep the keyboard focus.
+    form.querySelector("[type=submit]").focus();
+    byId("compose-again").hidden = true;
+    deliver(refused);
+  });
   byId("compose-reset").addEventListener("click", () => {
     form.reset();
+    byId("compose-again").hidden = true;
     byId("target").value = "group";
     mark(new Map());
     say(status, "");

@@ -1,19 +1,22 @@
 // The page's own connection: which group, which key, what became of it in words, and its clock.
 
 import { connect } from "../aether.js";
-import { byId, number, randomId, setText } from "./dom.js";
+import { batched, byId, number, randomId, setText } from "./dom.js";
+import { mayOperate } from "./operator.js";
+import { positionsText } from "./recovery.js";
 
-// This file is at {base}/v3/console/connection.js, whatever path the server is mounted at.
-const base = new URL("../..", import.meta.url).href.replace(/\/$/, "");
+// This file is below {base}/v3/, whatever path the server is mounted at, and in a folder of its version.
+const base = import.meta.url.replace(/\/v3\/.*$/, "");
 const visionId = /^[A-Za-z0-9_-]{1,64}$/;
 const defaultGroup = "demo";
 
 /**
- * Tells "open" (each time), "leave" (before it connects anew, with whether the group stays), and what the client emits.
+ * Tells "open" (each time), "leave" (before it connects anew, with whether the group and the page stay), "close" (of any
+ * connection of this page), and what the client emits.
  */
 export class Connection {
   /** @type {Record<string, ((value: any) => void)[]>} */
-  #listeners = { open: [], leave: [], msg: [], cmd: [], presence: [], state: [], gap: [], error: [] };
+  #listeners = { open: [], leave: [], msg: [], cmd: [], presence: [], state: [], recovered: [], gap: [], error: [], close: [] };
 
   constructor() {
     /** @type {ReturnType<typeof connect> | null} */
@@ -54,6 +57,30 @@ export class Connection {
     return this.client?.state === "open";
   }
 
+  /** Whether the operator's part of the HTTP API is likely to answer this page. */
+  get mayOperate() {
+    const { welcome } = this.client ?? {};
+    return mayOperate({ key: this.key, permissions: welcome?.permissions, hostname: location.hostname });
+  }
+
+  /** @param {string} path below `/v3/` of this server */
+  address(path) {
+    return `${base}/v3/${path}`;
+  }
+
+  /** Tells of each time that a connection of this page ends, and with which code. @param {any} client */
+  watch(client) {
+    const { group } = this;
+    client.on("state", (/** @type {any} */ { state, previous, code, reason, closeCode }) => {
+      // What is left behind with its group is not of the one that is shown now.
+      if (group !== this.group) return;
+      if (state !== "reconnecting" && state !== "closed") return;
+      if (previous === "reconnecting" && state === "reconnecting") return;
+      this.#tell("close", { client: client.client, state, code, reason, closeCode });
+    });
+    return client;
+  }
+
   /** Options of a further connection of this page to the same group, with the same key. */
   options(/** @type {object} */ more) {
     return { url: base, group: this.group, ...(this.key && { key: this.key }), ...more };
@@ -70,18 +97,20 @@ export class Connection {
 
     this.key = byId("key").value;
     this.client?.close();
-    this.#tell("leave", { sameGroup: group === this.group });
+    this.#tell("leave", { sameGroup: group === this.group, stays: true });
     this.group = group;
     document.title = `${group} · Aether console`;
     const hash = `#group=${group}`;
     if (location.hash !== hash) history.replaceState(null, "", hash);
 
-    const client = connect(this.options({ client: this.client_id, role: "observer" }));
+    const client = this.watch(connect(this.options({ client: this.client_id, role: "observer" })));
     this.client = client;
     // An earlier client that still says something must not be taken for this one.
-    for (const name of /** @type {const} */ (["msg", "cmd", "presence", "gap", "error"])) {
+    for (const name of /** @type {const} */ (["msg", "cmd", "presence", "recovered", "gap", "error"])) {
       client.on(name, (value) => {
-        if (this.client === client) this.#tell(name, value);
+        if (this.client !== client) return;
+        if (value.pos) this.#showPositions();
+        this.#tell(name, value);
       });
     }
     client.on("state", () => {
@@ -92,7 +121,7 @@ export class Connection {
 
   close() {
     this.client?.close();
-    this.#tell("leave", { sameGroup: true });
+    this.#tell("leave", { sameGroup: true, stays: false });
   }
 
   #stateChanged() {
@@ -107,12 +136,16 @@ export class Connection {
     this.telling = setTimeout(() => this.#say(), this.isOpen ? 0 : 250);
   }
 
+  // They change with each kept message, faster than anybody reads.
+  #showPositions = batched(() => setText(byId("positions"), this.isOpen ? positionsText(this.client?.positions) : ""), () => 500);
+
   #say() {
     const { state, reason } = /** @type {any} */ (this.client);
     const status = byId("status");
     status.dataset.state = state;
     setText(status, this.#sentence(state, reason));
     setText(byId("facts"), state === "open" ? facts(this.client?.welcome) : "");
+    this.#showPositions();
     // A button that hides must not take the keyboard focus with it.
     if (state === "closed" && document.activeElement === byId("disconnect")) byId("connect").focus();
     byId("disconnect").hidden = state === "closed";

@@ -3,17 +3,21 @@
 import { showComposer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { showDemo } from "./demo.js";
+import { showDirectory } from "./directory.js";
 import { randomId } from "./dom.js";
 import { showFeed } from "./feed.js";
 import { showRoster } from "./roster.js";
+import { showTrace } from "./trace.js";
 import { showTraffic } from "./traffic.js";
 
 const connection = new Connection();
-const feed = showFeed(connection);
+const feed = showFeed(connection, send);
 const traffic = showTraffic(connection);
 const composer = showComposer(connection, send);
-showRoster(connection, composer.writeTo);
+const trace = showTrace(connection);
+showRoster(connection, composer.writeTo, trace.start);
 showDemo(connection, feed, send);
+showDirectory(connection);
 connection.open();
 
 /** Sends with an id that is known beforehand, so that the message is recognised when it comes back. */

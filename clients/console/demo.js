@@ -2,6 +2,7 @@
 
 import { connect } from "../aether.js";
 import { byId, element, milliseconds, number, plural, randomId, say, setText } from "./dom.js";
+import { cutMiddle } from "./operator.js";
 
 const atOnce = 3;
 const mostWorkers = 30;
@@ -67,7 +68,7 @@ export function showDemo(connection, feed, send) {
     const payload = { job: ++jobs };
     const reply = element("td", { textContent: "waiting …", className: "quiet" });
     const after = element("td", { className: "right" });
-    const row = element("tr", {}, element("th", { scope: "row", textContent: worker }),
+    const row = element("tr", {}, element("th", { scope: "row", textContent: cutMiddle(worker), title: worker }),
       element("td", { textContent: `work ${jobs}` }), reply, after);
     byId("jobs-region").hidden = false;
     byId("jobs").prepend(row);
@@ -116,9 +117,9 @@ export function showDemo(connection, feed, send) {
     byId("burst-rate").max = String(limit);
     if (byId("burst-rate").valueAsNumber > limit) byId("burst-rate").value = String(limit);
   });
-  connection.on("leave", () => {
+  connection.on("leave", ({ sameGroup, stays }) => {
     burst.stop();
-    remove();
+    if (!sameGroup || !stays) remove();
   });
 
   // The hint is for the first visit. Without storage every visit is one.
@@ -143,7 +144,7 @@ export function showDemo(connection, feed, send) {
 
 /** A worker as anybody would write it: it says what it is doing, and takes one job at a time. */
 function newWorker(connection, client) {
-  const worker = connect(connection.options({ client, role: "worker" }));
+  const worker = connection.watch(connect(connection.options({ client, role: "worker" })));
   let done = 0;
   let last = Promise.resolve();
   worker.opened.then(() => worker.setState({ busy: false, done })).catch(() => {

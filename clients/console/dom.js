@@ -18,6 +18,15 @@ export function element(tag, props = {}, ...children) {
   return node;
 }
 
+const tailOfId = 4;
+
+/** An id that is cut in its middle where there is too little room: beginning and end are what tells ids apart. */
+export function idText(/** @type {string} */ id) {
+  const at = id.length - Math.min(tailOfId, Math.floor(id.length / 2));
+  return element("span", { className: "id", title: id },
+    element("span", { textContent: id.slice(0, at) }), element("span", { textContent: id.slice(at) }));
+}
+
 /** Sets the text only where it differs: a text that is set again is read again by some screen readers. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -1,6 +1,8 @@
 // The list of messages. It shows a sample where more pass than anybody can read, and says so.
 
-import { batched, byId, compact, element, number, plural, say, setText, timeOfDay } from "./dom.js";
+import { batched, byId, compact, element, idText, number, plural, setText, timeOfDay } from "./dom.js";
+import { showInspector } from "./inspector.js";
+import { gapText, recoveredText } from "./recovery.js";
 import { Sampler, Seconds } from "./sampler.js";
 
 const rowsPerSecond = 50;
@@ -8,17 +10,21 @@ const mostRows = 200;
 
 /**
  * @typedef {{ seq: number, at: Date, message: any, kind: string, mark: string, text?: string }} Entry
- * kind: msg, cmd, presence, or notice for what is no message; mark: "sent" or "reply" for what this page did
+ * kind: msg, cmd, presence, close for the end of a connection, notice for what else is no message; mark: "sent" or "reply" for what this page did,
+ * "recovered" or "lost" for what became of a return
  */
 
-/** @param {import("./connection.js").Connection} connection */
-export function showFeed(connection) {
+/**
+ * @param {import("./connection.js").Connection} connection
+ * @param {(message: any) => Promise<any>} send
+ */
+export function showFeed(connection, send) {
   const list = byId("feed");
   const nothingYet = byId("feed-empty").textContent;
   const counts = new Seconds(2, () => ({ passed: 0, listed: 0, skipped: 0 }));
   const budget = new Sampler(rowsPerSecond);
   const hiddenBudget = new Sampler(rowsPerSecond);
-  const inspector = showInspector((leave) => {
+  const inspector = showInspector(connection, send, (leave) => {
     if (leave) choose(null);
     pauseChanged();
     list.focus();
@@ -34,7 +40,7 @@ export function showFeed(connection) {
   let pausedByButton = false;
   let passedWhilePaused = 0;
   let needle = "";
-  let kinds = new Set(["msg", "cmd", "presence", "notice"]);
+  let kinds = new Set(["msg", "cmd", "presence", "notice", "close"]);
 
   const lastSecond = () => counts.history(performance.now()).at(-1) ?? { passed: 0, listed: 0, skipped: 0 };
 
@@ -76,7 +82,7 @@ export function showFeed(connection) {
     if (!kinds.has(entry.kind)) return false;
     if (needle === "") return true;
     const { from_id, to_id, group_id, cmd, msg, payload } = entry.message;
-    entry.text ??= [from_id, to_id, group_id, cmd, msg, JSON.stringify(payload)].join("\n").toLowerCase();
+    entry.text ??= [from_id, to_id, group_id, cmd, msg, JSON.stringify(payload), entry.message.recovered && "recovered"].join("\n").toLowerCase();
     return entry.text.includes(needle);
   }
 
@@ -113,15 +119,14 @@ export function showFeed(connection) {
 
   function row(/** @type {Entry} */ entry) {
     const { message, kind, mark } = entry;
-    const { from, to } = ends(message);
     const text = [message.cmd, message.msg].filter(Boolean).join(" · ");
     const node = element("div",
-      { role: "option", id: `m${entry.seq}`, className: `row ${kind}`, "aria-selected": "false" },
+      { role: "option", id: `m${entry.seq}`, className: `row ${kind} ${mark}`.trimEnd(), "aria-selected": "false" },
       element("span", { className: "time", textContent: timeOfDay(entry.at) }),
       element("span", { className: "kind", textContent: mark || kind }),
-      element("span", { className: "ends" }, element("span", { textContent: from }),
-        element("span", { textContent: ` → ${to}` })),
-      element("span", { className: "text", textContent: text || "–" }),
+      element("span", { className: "ends" }, idText(message.from_id), " → ", receiver(message)),
+      element("span", { className: "text" },
+        ...(message.recovered ? [element("span", { className: "tag", textContent: "recovered" }), " "] : []), text || "–"),
       element("span", { className: "json", textContent: compact(message.payload) }));
     node.entry = entry;
     return node;
@@ -225,12 +230,22 @@ export function showFeed(connection) {
   }
   connection.on("gap", (detail) => add({
     from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "gap",
-    msg: "Messages may have been missed", payload: detail,
+    msg: gapText(detail), payload: detail,
   }, "notice"));
+  connection.on("recovered", (detail) => {
+    const { lost, text } = recoveredText(detail);
+    add({
+      from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "recovered", msg: text, payload: detail,
+    }, "notice", lost ? "lost" : "recovered");
+  });
   connection.on("error", (detail) => add({
     from_id: "aether", to_id: connection.client_id, target: "direct", cmd: "error", msg: detail.message,
     payload: { code: detail.code ?? "failed", retryable: detail.retryable ?? false },
   }, "notice"));
+  connection.on("close", ({ client, state, code, reason, closeCode }) => add({
+    from_id: client, to_id: null, target: "close", cmd: closeCode ? `closed with ${closeCode}` : code, msg: reason,
+    payload: { code, ...(closeCode && { close_code: closeCode }), comes_back: state === "reconnecting" },
+  }, "close"));
   connection.on("leave", (detail) => {
     if (!detail.sameGroup) clear();
   });
@@ -242,56 +257,9 @@ export function showFeed(connection) {
   };
 }
 
-/** From whom to whom, in words. */
-function ends(message) {
-  const to = { direct: message.to_id, group: "group", broadcast: "everyone", echo: "itself" }[message.target];
-  return { from: message.from_id, to: to ?? "–" };
-}
-
-/**
- * One message as readable JSON. Escape goes back to the chosen row, the button leaves that too.
- * @param {(leave: boolean) => void} onClosed
- */
-function showInspector(onClosed) {
-  const section = byId("inspector");
-  const hide = () => {
-    section.hidden = true;
-    byId("inspected").textContent = "";
-  };
-  const close = (/** @type {boolean} */ leave) => {
-    hide();
-    onClosed(leave);
-  };
-  section.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    if (event.key !== "Escape") return;
-    event.preventDefault();
-    close(false);
-  });
-  byId("inspector-close").addEventListener("click", () => close(true));
-  byId("copy").addEventListener("click", async () => {
-    const done = await copy(byId("inspected"));
-    say(byId("copied"), done ? "Copied." : "The browser did not allow it; the text is selected.");
-  });
-  return {
-    isOpen: () => !section.hidden,
-    hide,
-    focus: () => byId("inspector-title").focus(),
-    show(/** @type {Entry} */ { message, at }) {
-      section.hidden = false;
-      say(byId("copied"), "");
-      setText(byId("inspector-title"), `${message.cmd ?? message.msg_type} from ${message.from_id}, ${timeOfDay(at)}`);
-      byId("inspected").textContent = JSON.stringify(message, null, 2);
-    },
-  };
-}
-
-/** Pages that came over plain http have no clipboard; selecting and the old command work there. */
-async function copy(node) {
-  try {
-    await navigator.clipboard.writeText(node.textContent);
-    return true;
-  } catch {
-    getSelection()?.selectAllChildren(node);
-    return document.execCommand("copy");
-  }
+/** To whom, in a word or an id. */
+function receiver(message) {
+  if (message.target === "direct") return idText(message.to_id ?? "–");
+  if (message.target === "role") return `all ${message.to_role}s`;
+  return { group: "group", broadcast: "everyone", echo: "itself", close: "closed" }[message.target] ?? "–";
 }

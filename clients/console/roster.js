@@ -1,13 +1,19 @@
 // The table of who is in the group. It shows what the client's live map of members holds, whatever event changed it.
 
-import { ago, batched, byId, compact, element, number, plural, setText, timeOfDay } from "./dom.js";
+import { ago, batched, byId, compact, element, number, plural, say, setText, timeOfDay } from "./dom.js";
+import { ask, cutMiddle } from "./operator.js";
 
 const mostRows = 200;
+const idLength = 16;
 const markedFor = 2000;
 const refreshEvery = 15_000;
 
-/** @param {import("./connection.js").Connection} connection @param {(id: string) => void} onChosen */
-export function showRoster(connection, onChosen) {
+/**
+ * @param {import("./connection.js").Connection} connection
+ * @param {(id: string) => void} onChosen
+ * @param {(id: string) => void} onTrace
+ */
+export function showRoster(connection, onChosen, onTrace) {
   const body = byId("members");
   /** @type {Map<string, any>} client id → what its row consists of */
   const rows = new Map();
@@ -73,6 +79,7 @@ export function showRoster(connection, onChosen) {
     }
     age();
 
+    byId("members-region").classList.toggle("operable", connection.isOpen && connection.mayOperate);
     const empty = all.length === 0;
     byId("members-region").hidden = empty;
     byId("members-empty").hidden = !empty;
@@ -84,21 +91,48 @@ export function showRoster(connection, onChosen) {
 
   function newRow(member) {
     const id = member.client_id;
-    const button = element("button", { type: "button", className: "link", textContent: id });
+    const button = element("button", { type: "button", className: "link", id: `member-${id}`, textContent: cutMiddle(id, idLength),
+      title: id });
     button.addEventListener("click", () => onChosen(id));
     const row = {
       badge: element("span", { className: "badge" }),
       role: element("td"),
       state: element("td", { className: "state" }),
-      connections: element("td", { className: "right" }),
-      joined: element("td", { className: "time" }), seen: element("td", { className: "time" }),
+      connections: labelled("Conn.", "right"),
+      joined: labelled("Joined", "time"), seen: labelled("Seen", "time"),
+      operations: operations(id),
       line: null, member, stateText: "",
     };
     const own = id === connection.client_id ? [element("span", { className: "quiet", textContent: "this page" })] : [];
     row.line = element("tr", {},
-      element("th", { scope: "row" }, button, ...own, row.badge),
+      element("th", { scope: "row" }, button, ...own, row.badge, row.operations),
       row.role, row.state, row.connections, row.joined, row.seen);
     return row;
+  }
+
+  /** What an operator may do with a member. */
+  function operations(/** @type {string} */ id) {
+    const button = (/** @type {string} */ textContent, /** @type {(id: string) => void} */ act) => {
+      const node = element("button", {
+        type: "button", className: "small", textContent, "aria-describedby": `member-${id}`,
+      });
+      node.addEventListener("click", () => act(id));
+      return node;
+    };
+    return element("span", { className: "operations" }, button("Trace", onTrace), button("Disconnect…", disconnect));
+  }
+
+  /** Its client does not come back by itself, so it is asked for once more. */
+  async function disconnect(/** @type {string} */ id) {
+    if (!confirm(`Disconnect ${id} from ${connection.group}? It is told not to come back by itself.`)) return;
+    const said = byId("members-said");
+    try {
+      const path = `groups/${connection.group}/clients/${id}`;
+      const { instances } = await ask(connection, path, "DELETE");
+      say(said, `${id} is disconnected, on ${plural(instances, "instance")}.`, "good");
+    } catch (error) {
+      say(said, `${id} was not disconnected: ${/** @type {Error} */ (error).message}.`, "bad");
+    }
   }
 
   function fill(row, member) {
@@ -107,6 +141,7 @@ export function showRoster(connection, onChosen) {
     row.member = member;
     row.line.className = isGone ? "gone" : isNew ? "came" : "";
     setText(row.badge, isGone ? "left" : isNew ? "new" : "");
+    row.operations.hidden = isGone;
     setText(row.role, member.role ?? "–");
     setText(row.connections, String(member.connections ?? 1));
     const state = JSON.stringify(member.state ?? {});
@@ -191,6 +226,13 @@ export function showRoster(connection, onChosen) {
     gone.clear();
     draw();
   });
+}
+
+/** A cell that says what it is where there is no room for columns. */
+function labelled(/** @type {string} */ label, /** @type {string} */ className) {
+  const cell = element("td", { className });
+  cell.dataset.label = label;
+  return cell;
 }
 
 /** A long state folds up; all of it stays within reach of the keyboard. */

@@ -68,10 +68,11 @@ export function showTraffic(connection) {
       ? figures("Own messages: ", deliveries.at(-1), deliveries, milliseconds) : "Own messages: none came back yet.");
   }
 
-  connection.on("leave", () => {
+  connection.on("leave", ({ sameGroup }) => {
+    pending.clear();
+    if (sameGroup) return;
     rate.clear();
     latency.clear();
-    pending.clear();
     drawSoon();
   });
   // From the first second of a connection on, a second without a message is a zero and no hole.

@@ -1,20 +1,38 @@
 using Aether.Api.Hosting;
+using Aether.Api.Http;
 
+// Told to stop before the host listens for that: nothing has begun, so nothing is to be ended.
+using var start = new StartSignals();
+string[] certificates = [];
 try
 {
-    // The project file says one, and why fewer than the cores; that is for machines with up to three of them.
-    ThreadPool.SetMinThreads(Math.Max(1, Environment.ProcessorCount / 2), completionPortThreads: 1);
-    // The settings lie beside the program, from whatever folder it is started.
-    var builder = WebApplication.CreateBuilder(
-        new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-    builder.Services.AddAetherRealtime(builder.Configuration);
-
-    var app = builder.Build();
+    var app = FileWatching.Build(() => Build(args), out string? refusal);
+    if (refusal is not null)
+        app.Logger.FilesArePolled(refusal);
+    certificates = [.. KestrelSection.Certificates(app.Configuration)];
     app.MapAetherRealtime();
+    RootPage.Map(app);
+    app.Lifetime.ApplicationStarted.Register(start.Done);
     app.Run();
     return 0;
 }
-catch (Exception failure) when (StartFailure.TryTell(failure))
+catch (Exception failure) when (!start.IsDone)
 {
-    return 1;
+    return start.End(KestrelSection.NameCertificate(failure, certificates));
 }
+
+static WebApplication Build(string[] args)
+{
+    // The settings lie beside the program, from whatever folder it is started.
+    var builder = WebApplication.CreateBuilder(
+        new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+    KestrelSection.Validate(builder.Configuration);
+    builder.Services.AddAetherRealtime(builder.Configuration);
+    OtlpExport.Add(builder.Services, OtlpVariables.Read(Environment.GetEnvironmentVariable));
+    return builder.Build();
+}
+
+/// <summary>
+/// Named here so that nobody else sees it: a host that embeds this assembly has a Program of its own.
+/// </summary>
+internal sealed partial class Program;

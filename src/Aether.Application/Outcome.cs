@@ -1,3 +1,4 @@
+using Aether.Application.Ports;
 using Aether.Domain;
 
 namespace Aether.Application;
@@ -11,11 +12,15 @@ namespace Aether.Application;
 /// <param name="RetryAfter">When to try again, if that is known.</param>
 public sealed record Rejection(ErrorCode Code, string Text, string? Field = null, TimeSpan? RetryAfter = null)
 {
-    /// <summary>The backplane cannot be reached.</summary>
-    public static Rejection BackplaneUnavailable { get; } = new(
-        ErrorCode.BackplaneUnavailable,
-        "the backplane cannot be reached; nothing was sent",
-        RetryAfter: TimeSpan.FromSeconds(1));
+    private static readonly Rejection[] OfBackplane = Array.ConvertAll(
+        Enum.GetValues<BackplaneFault>(),
+        static fault => new Rejection(
+            ErrorCode.BackplaneUnavailable, Words(fault) + "; nothing was sent", RetryAfter: TimeSpan.FromSeconds(1)));
+
+    /// <summary>
+    /// Whether it is told and nothing more, since the message itself was a valid one: what is wrong is what it asks for.
+    /// </summary>
+    public bool IsForgiven { get; init; }
 
     /// <summary>Nobody has a connection of the receiver.</summary>
     public static Rejection RecipientOffline { get; } = new(
@@ -23,7 +28,18 @@ public sealed record Rejection(ErrorCode Code, string Text, string? Field = null
 
     /// <summary>Who is present cannot be read now.</summary>
     public static Rejection PresenceUnavailable { get; } = new(
-        ErrorCode.BackplaneUnavailable, "the backplane cannot be reached; nobody knows who is present",
+        ErrorCode.BackplaneUnavailable, "who is present cannot be read from the backplane now",
+        RetryAfter: TimeSpan.FromSeconds(1));
+
+    /// <summary>Whether a message was kept is not known.</summary>
+    public static Rejection KeepingUnknown { get; } = new(
+        ErrorCode.BackplaneUnavailable,
+        "the backplane did not answer; the message may have been kept, send it again with the same id",
+        RetryAfter: TimeSpan.FromSeconds(1));
+
+    /// <summary>What is kept cannot be read now.</summary>
+    public static Rejection HistoryUnavailable { get; } = new(
+        ErrorCode.BackplaneUnavailable, "what is kept cannot be read from the backplane now",
         RetryAfter: TimeSpan.FromSeconds(1));
 
     /// <summary>The client has no connection in the group.</summary>
@@ -32,6 +48,20 @@ public sealed record Rejection(ErrorCode Code, string Text, string? Field = null
 
     /// <summary>Something of the server's own went wrong.</summary>
     public static Rejection Internal { get; } = new(ErrorCode.Internal, "server fault; the message was not sent");
+
+    /// <summary>The backplane did not take it.</summary>
+    internal static Rejection BackplaneUnavailable(BackplaneFault fault) => OfBackplane[(int)fault];
+
+    private static string Words(BackplaneFault fault) => fault switch
+    {
+        BackplaneFault.Unverified => "the backplane is not verified yet",
+        BackplaneFault.Full => "the backplane is full",
+        BackplaneFault.ReadOnly => "the backplane is read-only",
+        BackplaneFault.Loading => "the backplane is loading its data",
+        BackplaneFault.Forbidden => "the backplane does not permit it",
+        BackplaneFault.Refused => "the backplane refuses it now",
+        BackplaneFault.Unreachable => "the backplane cannot be reached",
+    };
 }
 
 /// <summary>A result that can say no: what lets one behaviour reject every command.</summary>
@@ -59,8 +89,20 @@ public sealed class Outcome : IRejectable<Outcome>
     /// <summary>How many instances heard what was published.</summary>
     public int Instances { get; private init; }
 
+    /// <summary>As how many messages more the command counts for its sender.</summary>
+    public int Cost { get; private init; }
+
     /// <summary>A message for the sending connection alone.</summary>
     public Message? Reply { get; private init; }
+
+    /// <summary>Where it is kept; for a duplicate, where the first is. Empty: it is not.</summary>
+    public Position Position { get; private init; }
+
+    /// <summary>Whether the same message was kept before, and so not published again.</summary>
+    public bool IsDuplicate { get; private init; }
+
+    /// <summary>Whether the reply is all there is to say, and no ack goes beside it.</summary>
+    public bool IsAnswer { get; private init; }
 
     /// <summary>It was not carried out.</summary>
     public static Outcome Rejected(Rejection rejection) => new() { Rejection = rejection };
@@ -68,6 +110,18 @@ public sealed class Outcome : IRejectable<Outcome>
     /// <summary>It was published, and so many instances heard it.</summary>
     public static Outcome Published(int instances) => new() { Instances = instances };
 
+    /// <summary>It was kept and published, and so many instances heard it.</summary>
+    public static Outcome Kept(int instances, Position position) =>
+        new() { Instances = instances, Position = position };
+
+    /// <summary>The same message came before, and is kept there.</summary>
+    public static Outcome Duplicate(Position position) => new() { Position = position, IsDuplicate = true };
+
+    /// <summary>The server was asked, and this is its answer.</summary>
+    public static Outcome Answer(Message reply, int cost = 0) =>
+        new() { Reply = reply, IsAnswer = true, Cost = cost };
+
     /// <summary>It is answered to the connection that sent it.</summary>
-    public static Outcome Answered(Message reply) => new() { Reply = reply, Instances = 1 };
+    public static Outcome Answered(Message reply, int cost = 0) =>
+        new() { Reply = reply, Instances = 1, Cost = cost };
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Globalization;
+using Aether.Domain;
 
 namespace Aether.Application;
 
@@ -16,12 +17,14 @@ public sealed class RealtimeOptions
 
     /// <summary>
     /// What connections may do when there are no <see cref="ApiKeys"/>: <c>broadcast</c>, <c>cross_group</c>,
-    /// <c>admin</c>. Not set: <c>broadcast</c>.
+    /// <c>admin</c>. Not set: <c>broadcast</c>. Empty: nothing.
     /// </summary>
     public IList<string>? AnonymousPermissions { get; set; }
 
-    /// <summary>The origins that browsers may connect from, as <c>https://host[:port]</c>. Empty: any.</summary>
-    public IList<string> AllowedOrigins { get; } = [];
+    /// <summary>
+    /// The origins that browsers may connect from, as <c>https://host[:port]</c>. Not set: not asked for. Empty: none.
+    /// </summary>
+    public IList<string>? AllowedOrigins { get; set; }
 
     /// <summary>The longest message, in bytes of its UTF-8.</summary>
     public int MaxMessageBytes { get; set; } = 65_536;
@@ -44,11 +47,23 @@ public sealed class RealtimeOptions
     /// <summary>After how long without a message a connection is closed. 0: never.</summary>
     public Duration IdleTimeout { get; set; }
 
+    /// <summary>
+    /// How long a call of a handler of the host's may take; then nobody waits for it any longer, and what it was asked
+    /// about is refused.
+    /// </summary>
+    public Duration HandlerTimeout { get; set; } = Duration.FromSeconds(10);
+
     /// <summary>How dead peers are found.</summary>
     public KeepAliveOptions KeepAlive { get; set; } = new();
 
-    /// <summary>How many connections this instance takes.</summary>
+    /// <summary>How many V3 connections this instance takes.</summary>
     public int MaxConnections { get; set; } = 50_000;
+
+    /// <summary>
+    /// Whether the headers of a handshake are kept while its connection lasts, for a host's middleware that looks at them
+    /// when the request has ended.
+    /// </summary>
+    public bool KeepRequestHeaders { get; set; } = true;
 
     /// <summary>Over how long the connections are told to go when the instance stops.</summary>
     public Duration Drain { get; set; } = Duration.FromSeconds(30);
@@ -56,7 +71,10 @@ public sealed class RealtimeOptions
     /// <summary>How presence is kept true.</summary>
     public PresenceOptions Presence { get; set; } = new();
 
-    /// <summary>How the names in Redis look.</summary>
+    /// <summary>Which messages are kept for those who were away for a moment, and for how long.</summary>
+    public HistoryOptions History { get; set; } = new();
+
+    /// <summary>What is said of Redis beside <c>ConnectionStrings:Redis</c>.</summary>
     public RedisOptions Redis { get; set; } = new();
 
     /// <summary>The endpoints of V1 and V2.</summary>
@@ -81,8 +99,8 @@ public sealed class ApiKeyOptions
     /// <summary>What it grants: <c>broadcast</c>, <c>cross_group</c>, <c>admin</c>.</summary>
     public IList<string> Permissions { get; } = [];
 
-    /// <summary>The groups it is good for, or <c>*</c>. Empty: every group.</summary>
-    public IList<string> Groups { get; } = [];
+    /// <summary>The groups it is good for, or <c>*</c>. Not set: every group. Empty: none.</summary>
+    public IList<string>? Groups { get; set; }
 }
 
 /// <summary>A token bucket for each connection.</summary>
@@ -127,9 +145,49 @@ public sealed class PresenceOptions
     public Duration Lease { get; set; } = Duration.FromSeconds(10);
 }
 
-/// <summary>How the names in Redis look.</summary>
+/// <summary>Which messages are kept for those who were away for a moment, and for how long.</summary>
+public sealed class HistoryOptions
+{
+    /// <summary>
+    /// The types that are kept: <c>cmd</c>, <c>msg</c>. Not set: <c>cmd</c>. Empty: nothing is kept.
+    /// </summary>
+    public IList<string>? Types { get; set; }
+
+    /// <summary>How many messages a channel keeps.</summary>
+    public int Messages { get; set; } = 1_000;
+
+    /// <summary>For how long a message is kept, and for how long one with an id is known when it comes again.</summary>
+    public Duration Ttl { get; set; } = Duration.FromSeconds(300);
+
+    /// <summary>
+    /// For how long after its last message a channel's position is remembered. At least <see cref="Ttl"/>.
+    /// </summary>
+    public Duration Remember { get; set; } = Duration.FromSeconds(86_400);
+
+    /// <summary>Whether anything is kept.</summary>
+    public bool KeepsAny() => Types is not { Count: 0 };
+
+    /// <summary>Whether messages of a type are kept.</summary>
+    public bool Keeps(MessageType type) => type switch
+    {
+        MessageType.Cmd => Types?.Contains("cmd") ?? true,
+        MessageType.Msg => Types?.Contains("msg") ?? false,
+        MessageType.Heartbeat or MessageType.Presence => false,
+    };
+}
+
+/// <summary>What is said of Redis beside <c>ConnectionStrings:Redis</c>.</summary>
 public sealed class RedisOptions
 {
+    /// <summary>The user to log in as; not to be said in the connection string as well. Empty: what that says.</summary>
+    public string User { get; set; } = "";
+
+    /// <summary>
+    /// The password, whatever characters it is made of; not to be said in the connection string as well. Empty: what
+    /// that says.
+    /// </summary>
+    public string Password { get; set; } = "";
+
     /// <summary>Goes in front of every key and channel, for several environments on one Redis.</summary>
     public string Prefix { get; set; } = "";
 }
@@ -139,6 +197,17 @@ public sealed class LegacyOptions
 {
     /// <summary>Whether they are served.</summary>
     public bool Enabled { get; set; } = true;
+
+    /// <summary>
+    /// How many connections they take, beside <see cref="RealtimeOptions.MaxConnections"/>. Not set: 10,000, or as many
+    /// as <see cref="RealtimeOptions.MaxConnections"/> if that is less.
+    /// </summary>
+    public int? MaxConnections { get; set; }
+
+    /// <summary>
+    /// Whether they ask for the same credential as V3, where there are <see cref="RealtimeOptions.ApiKeys"/>.
+    /// </summary>
+    public bool RequireKey { get; set; }
 }
 
 /// <summary>The console, a page for browsers.</summary>

@@ -6,7 +6,7 @@ namespace Aether.Application;
 /// docs/adr/0002-specification.md.
 /// </summary>
 /// <typeparam name="T">What is asked for.</typeparam>
-public abstract class Specification<T>
+internal abstract class Specification<T>
 {
     private readonly List<Func<T, bool>> criteria = [];
     private Func<IEnumerable<T>, IOrderedEnumerable<T>>? order;

@@ -1,7 +1,7 @@
 namespace Aether.Domain;
 
 /// <summary>The kinds of channel that a message can travel through.</summary>
-public enum ChannelKind
+internal enum ChannelKind
 {
     /// <summary>Heard by every connection.</summary>
     Broadcast,
@@ -11,6 +11,9 @@ public enum ChannelKind
 
     /// <summary>Heard by the connections of one client.</summary>
     Client,
+
+    /// <summary>Heard by the one instance whose operator traces a client; no connection's.</summary>
+    Trace,
 }
 
 /// <summary>
@@ -18,8 +21,8 @@ public enum ChannelKind
 /// <see cref="VisionId"/> makes sure that it is one channel and never a pattern of many.
 /// </summary>
 /// <param name="Kind">What kind of channel.</param>
-/// <param name="Id">The group or the client; empty for the broadcast channel.</param>
-public readonly record struct ChannelName(ChannelKind Kind, VisionId Id)
+/// <param name="Id">The group, the client or the trace; empty for the broadcast channel.</param>
+internal readonly record struct ChannelName(ChannelKind Kind, VisionId Id)
 {
     /// <summary>The channel that every connection hears.</summary>
     public static ChannelName Broadcast => default;
@@ -29,4 +32,7 @@ public readonly record struct ChannelName(ChannelKind Kind, VisionId Id)
 
     /// <summary>The channel of a client.</summary>
     public static ChannelName Client(VisionId id) => new(ChannelKind.Client, id);
+
+    /// <summary>The channel of one trace.</summary>
+    public static ChannelName Trace(VisionId id) => new(ChannelKind.Trace, id);
 }

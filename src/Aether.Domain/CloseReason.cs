@@ -26,6 +26,9 @@ public sealed record CloseReason
     /// <summary>The connection broke off without a close frame. Nobody is told: it is never sent.</summary>
     public static CloseReason Lost { get; } = new(1006, "lost");
 
+    /// <summary>A frame broke the rules of RFC 6455.</summary>
+    public static CloseReason ProtocolError { get; } = new(1002, "broken frame");
+
     /// <summary>A binary frame came; the protocol has only text.</summary>
     public static CloseReason BinaryFrame { get; } = new(1003, "messages are text frames");
 

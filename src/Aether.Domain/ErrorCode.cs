@@ -2,10 +2,13 @@ namespace Aether.Domain;
 
 /// <summary>
 /// Why a message was not taken, as a program reads it. Every code, and whether sending the same message again can
-/// help, is spelled here and nowhere else.
+/// help, is spelled here and nowhere else; a host may
+/// add its own.
 /// </summary>
 public sealed class ErrorCode
 {
+    private const int MaxNameLength = 64;
+
     private ErrorCode(string name, bool retryable)
     {
         Name = name;
@@ -24,8 +27,11 @@ public sealed class ErrorCode
     /// <summary>No instance has a connection of the client that a direct message is for.</summary>
     public static ErrorCode RecipientOffline { get; } = new("recipient_offline", retryable: true);
 
-    /// <summary>The backplane cannot be reached; nothing was published.</summary>
+    /// <summary>The backplane did not take it; nothing was published.</summary>
     public static ErrorCode BackplaneUnavailable { get; } = new("backplane_unavailable", retryable: true);
+
+    /// <summary>The server knows no request of this name.</summary>
+    public static ErrorCode UnknownCommand { get; } = new("unknown_command", retryable: false);
 
     /// <summary>A fault of the server's own.</summary>
     public static ErrorCode Internal { get; } = new("internal", retryable: true);
@@ -38,15 +44,38 @@ public sealed class ErrorCode
 
     /// <summary>Finds a code by its name on the wire.</summary>
     /// <exception cref="ArgumentException">There is no such code.</exception>
-    public static ErrorCode Parse(string name) => name switch
+    public static ErrorCode Parse(string name) =>
+        Find(name) ?? throw new ArgumentException("no such error code", nameof(name));
+
+    /// <summary>A code of the protocol's, or one that a host gives a meaning of its own.</summary>
+    /// <param name="name">The code on the wire: at most 64 of a-z, 0-9 and _, the first a letter.</param>
+    /// <param name="retryable">
+    /// Whether the same message may succeed later. The protocol's codes say that themselves.
+    /// </param>
+    /// <exception cref="ArgumentException">The name is not of that form.</exception>
+    public static ErrorCode Of(string name, bool retryable)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (Find(name) is { } known)
+            return known;
+        bool good = name is { Length: >= 1 and <= MaxNameLength } && char.IsAsciiLetterLower(name[0])
+            && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_');
+        return good
+            ? new ErrorCode(name, retryable)
+            : throw new ArgumentException(
+                "an error code is 1 to 64 of a-z, 0-9 and _, the first a letter", nameof(name));
+    }
+
+    private static ErrorCode? Find(string name) => name switch
     {
         "invalid_message" => InvalidMessage,
         "forbidden" => Forbidden,
         "rate_limited" => RateLimited,
         "recipient_offline" => RecipientOffline,
         "backplane_unavailable" => BackplaneUnavailable,
+        "unknown_command" => UnknownCommand,
         "internal" => Internal,
-        _ => throw new ArgumentException("no such error code", nameof(name)),
+        _ => null,
     };
 
     /// <summary>The code on the wire.</summary>

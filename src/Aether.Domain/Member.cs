@@ -1,7 +1,7 @@
 namespace Aether.Domain;
 
 /// <summary>What a client is in its group.</summary>
-public enum Role
+public enum Role : byte
 {
     /// <summary>It did not say.</summary>
     None,
@@ -29,4 +29,11 @@ public sealed record Member(
     ReadOnlyMemory<byte> State,
     int Connections,
     DateTime JoinedAt,
-    DateTime LastSeen);
+    DateTime LastSeen)
+{
+    /// <summary>
+    /// The place of this in the order of all that is told of the client in its group, as the store gave it: what has a
+    /// higher one is newer, whichever instance tells it and whatever comes first. Below 2^53; 0: not known.
+    /// </summary>
+    public long Version { get; init; }
+}

@@ -1,7 +1,7 @@
 namespace Aether.Domain;
 
 /// <summary>What a message is.</summary>
-public enum MessageType
+public enum MessageType : byte
 {
     /// <summary>Something said.</summary>
     Msg,
@@ -17,7 +17,7 @@ public enum MessageType
 }
 
 /// <summary>Whom a message is for.</summary>
-public enum Target
+public enum Target : byte
 {
     /// <summary>The connections of one client.</summary>
     Direct,
@@ -27,6 +27,9 @@ public enum Target
 
     /// <summary>Every connection there is.</summary>
     Broadcast,
+
+    /// <summary>The connections of a group that have a role.</summary>
+    Role,
 
     /// <summary>The connection that sent it.</summary>
     Echo,
@@ -50,6 +53,9 @@ public sealed record Message
     /// <summary>The receiver of a direct message; empty where there is none.</summary>
     public VisionId ToId { get; init; }
 
+    /// <summary>The role that a message with target role is for; none where it names none.</summary>
+    public Role ToRole { get; init; }
+
     /// <summary>The group it is scoped to; empty only in messages from outside that name none.</summary>
     public VisionId GroupId { get; init; }
 
@@ -69,5 +75,42 @@ public sealed record Message
     public string? Id { get; init; }
 
     /// <summary>The <see cref="Id"/> of the message that this one answers.</summary>
-    public string? ReplyTo { get; init; }
+    public string? ReplyTo
+    {
+        get => more is Tail tail ? tail.ReplyTo : (string?)more;
+        init => more = Position.IsEmpty ? value : new Tail(value, Position);
+    }
+
+    /// <summary>The channel that it travels through; none for an echo, which leaves no instance.</summary>
+    internal ChannelName? Channel => Target switch
+    {
+        Target.Direct => ChannelName.Client(ToId),
+        Target.Group or Target.Role => ChannelName.Group(GroupId),
+        Target.Broadcast => ChannelName.Broadcast,
+        Target.Echo => null,
+    };
+
+    /// <summary>The only group whose connections get it; empty: whoever hears its channel.</summary>
+    public VisionId OnlyGroup => Target == Target.Direct ? GroupId : default;
+
+    /// <summary>The only role whose connections get it; none: whatever role they have.</summary>
+    public Role OnlyRole => Target == Target.Role ? ToRole : Role.None;
+
+    /// <summary>Where it is kept; empty for a message that is not.</summary>
+    public Position Position
+    {
+        get => more is Tail tail ? tail.Position : default;
+        init => more = value.IsEmpty ? ReplyTo : new Tail(ReplyTo, value);
+    }
+
+    /// <summary>Whether it is for a connection that hears its channel.</summary>
+    /// <param name="group">The connection's group.</param>
+    /// <param name="role">The connection's role.</param>
+    public bool IsFor(VisionId group, Role role) =>
+        (OnlyGroup.IsEmpty || OnlyGroup == group) && (OnlyRole == Role.None || OnlyRole == role);
+
+    // Two fields in one: most messages are not kept, and are no larger for what only kept ones have.
+    private readonly object? more;
+
+    private sealed record Tail(string? ReplyTo, Position Position);
 }

@@ -39,6 +39,9 @@ public sealed class Access
     /// <summary>What may be done.</summary>
     public Permissions Permissions { get; }
 
+    /// <summary>Where it is good; <see langword="null"/> means everywhere.</summary>
+    public IReadOnlyCollection<VisionId>? Groups => groups;
+
     /// <summary>The same groups with more permissions.</summary>
     public Access With(Permissions more) => new(Permissions | more, groups);
 

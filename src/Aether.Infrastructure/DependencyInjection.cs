@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace Aether.Infrastructure;
 
@@ -21,32 +22,73 @@ public static class DependencyInjection
         this IServiceCollection services, string? redisConnectionString)
     {
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(provider =>
+            provider.GetService<IOptions<RealtimeOptions>>()?.Value ?? new RealtimeOptions());
+        services.AddSingleton<IValidateOptions<RealtimeOptions>>(new RedisOptionsValidator(redisConnectionString));
         if (string.IsNullOrWhiteSpace(redisConnectionString))
             return services.AddInMemoryBus();
         // Now, not when the first service asks for it: a host with a wrong string must not start.
-        RedisConnection.Parse(redisConnectionString);
-        return services.AddRedisBus(redisConnectionString);
+        RedisConnectionString.Parse(redisConnectionString);
+        services.AddSingleton(provider => new RedisConnection(
+            redisConnectionString,
+            provider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Redis,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<RedisConnection>>()));
+        return services.AddRedisBus();
+    }
+
+    /// <summary>Adds the adapters for Redis, over a connection that the host has anyway.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="shared">Finds the connection. Whoever made it disposes of it; nobody does here.</param>
+    public static IServiceCollection AddAetherInfrastructure(
+        this IServiceCollection services, Func<IServiceProvider, IConnectionMultiplexer> shared)
+    {
+        ArgumentNullException.ThrowIfNull(shared);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IValidateOptions<RealtimeOptions>, SharedRedisOptionsValidator>();
+        services.AddSingleton(provider => new RedisConnection(
+            shared(provider), provider.GetRequiredService<ILogger<RedisConnection>>()));
+        return services.AddRedisBus();
     }
 
     private static IServiceCollection AddInMemoryBus(this IServiceCollection services) =>
         services
-            .AddSingleton<IMessageBus, InMemoryMessageBus>()
+            .AddSingleton<InMemoryMessageBus>()
+            .AddSingleton<IMessageBus>(provider => provider.GetRequiredService<InMemoryMessageBus>())
+            .AddSingleton<IMessageHistory>(provider => new InMemoryMessageHistory(
+                provider.GetRequiredService<InMemoryMessageBus>(),
+                provider.GetRequiredService<RealtimeOptions>().History,
+                provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton<ILeaseStore, InMemoryLeaseStore>()
             .AddSingleton<ILegacyBus, InMemoryLegacyBus>()
-            .AddSingleton<IPresenceStore, InMemoryPresenceStore>();
+            .AddSingleton(provider => new InMemoryPresenceStore(
+                provider.GetRequiredService<TimeProvider>(), provider.GetService<IInstanceStatus>()))
+            .AddSingleton<IPresenceStore>(provider => provider.GetRequiredService<InMemoryPresenceStore>())
+            .AddSingleton<IPresenceDirectory>(provider => provider.GetRequiredService<InMemoryPresenceStore>());
 
-    private static IServiceCollection AddRedisBus(this IServiceCollection services, string connectionString)
+    private static IServiceCollection AddRedisBus(this IServiceCollection services)
     {
-        services.AddSingleton(provider => new RedisConnection(
-            connectionString,
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<RedisConnection>>()));
         services.AddSingleton<RedisNames>();
         services.AddSingleton<RedisMetrics>();
         services.AddSingleton<RedisReceiver>();
         services.AddSingleton<RedisSubscriptions>();
+        services.AddSingleton<RedisRights>();
+        services.AddSingleton<RedisSlotMoves>();
+        services.AddSingleton<RedisRightsWatch>();
+        services.AddSingleton<RedisProbe>();
+        services.AddSingleton<RedisPulse>();
+        services.AddSingleton<RedisDoubts>();
+        services.AddSingleton<RedisRecovery>();
         services.AddSingleton<RedisHealth>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<RedisHealth>());
+        services.AddSingleton<UnheardChannels>();
         services.AddSingleton<IMessageBus, RedisMessageBus>();
+        services.AddSingleton(provider => new HistoryScripts(
+            provider.GetRequiredService<RedisConnection>(),
+            provider.GetRequiredService<RedisNames>(),
+            provider.GetRequiredService<IOptions<RealtimeOptions>>().Value.History));
+        services.AddSingleton<IMessageHistory, RedisMessageHistory>();
+        services.AddSingleton<ILeaseStore, RedisLeaseStore>();
         services.AddSingleton<ILegacyBus, RedisLegacyBus>();
         services.AddSingleton(provider => new RedisPresenceStore(
             provider.GetRequiredService<RedisConnection>().ConnectCommands(),
@@ -54,8 +96,21 @@ public static class DependencyInjection
             provider.GetRequiredService<IOptions<RealtimeOptions>>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<RedisPresenceStore>>(),
-            provider.GetService<IPresenceWatcher>()));
+            provider.GetService<IPresenceWatcher>(),
+            provider.GetRequiredService<RedisConnection>().ReadingConnection,
+            provider.GetService<IInstanceStatus>()));
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<RedisPresenceStore>());
+        services.AddSingleton<IPresenceDirectory>(provider =>
+        {
+            var redis = provider.GetRequiredService<RedisConnection>();
+            var commands = redis.ConnectCommands();
+            return new RedisPresenceDirectory(
+                redis.ReadingConnection ?? commands,
+                provider.GetRequiredService<RedisNames>(),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<RedisPresenceDirectory>>(),
+                provider.GetService<IInstanceStatus>());
+        });
         return services.AddSingleton<IPresenceStore>(provider => provider.GetRequiredService<RedisPresenceStore>());
     }
 }

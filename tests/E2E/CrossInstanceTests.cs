@@ -48,6 +48,78 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
     }
 
     [Fact]
+    public async Task Role_ReachesItsConnectionsOnBothInstances_AndNobodyElse()
+    {
+        string group = instances.NewGroup();
+        await using var controller = await TestClient.ConnectAsync(instances.A, group, "ctl", "role=controller");
+        await using var near = await TestClient.ConnectAsync(instances.A, group, "near", "role=worker");
+        await using var far = await TestClient.ConnectAsync(instances.B, group, "far", "role=worker");
+        await using var observer = await TestClient.ConnectAsync(instances.B, group, "eye", "role=observer");
+        await using var none = await TestClient.ConnectAsync(instances.B, group, "none");
+        await using var elsewhere = await TestClient.ConnectAsync(
+            instances.B, instances.NewGroup(), "other", "role=worker");
+
+        await controller.SendAsync(
+            Json.Message("ctl", "role", type: "cmd", cmd: "stop", id: "m1", role: "worker"));
+
+        foreach (var worker in new[] { near, far })
+        {
+            var got = await worker.ReceiveAsync();
+            Assert.Equal(
+                ("role", "worker", group, "stop"),
+                (got.Text("target"), got.Text("to_role"), got.Text("group_id"), got.Text("cmd")));
+        }
+        // Both have somebody of the group, whatever its role: they are counted as for the group.
+        var ack = await controller.ReceiveAsync();
+        Assert.Equal(("ack", 2), (ack.Text("cmd"), ack.Payload("instances").GetInt32()));
+        foreach (var spared in new[] { controller, observer, none, elsewhere })
+            Assert.Empty(await spared.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
+    public async Task Role_IsReplayedOnTheOtherInstance_ToThoseWhoHaveIt()
+    {
+        string group = instances.NewGroup();
+        await using var controller = await TestClient.ConnectAsync(instances.A, group, "ctl", "role=controller");
+        var before = await TestClient.ConnectAsync(
+            instances.A, group, "hand", "role=worker&echo=off", TwoInstances.Full);
+        string from = (await before.ReceiveAsync()).Payload("positions").Text("group")!;
+        await before.CloseAsync();
+        await before.DisposeAsync();
+        foreach (var (to, text) in ((string?, string)[])
+            [(null, "all"), ("worker", "workers"), ("controller", "controllers"), ("worker", "workers again")])
+        {
+            await controller.SendAsync(Json.Message(
+                "ctl", to is null ? "group" : "role", type: "cmd", cmd: "go", msg: text, id: text, role: to));
+            while ((await controller.ReceiveAsync()).Text("cmd") != "ack")
+            {
+            }
+        }
+
+        foreach (var (role, expected) in ((string, string[])[])
+            [("worker", ["all", "workers", "workers again"]), ("controller", ["all", "controllers"]), ("observer", ["all"])])
+        {
+            await using var back = await TestClient.ConnectAsync(
+                instances.B, group, "back-" + role, $"role={role}&group_pos={from}", TwoInstances.Full);
+            Assert.Equal("welcome", (await back.ReceiveAsync()).Text("cmd"));
+            var got = new List<string?>();
+            while (true)
+            {
+                var message = await back.ReceiveAsync();
+                if (message.Text("cmd") == "recovered")
+                {
+                    var found = message.Payload("group");
+                    Assert.Equal(("recovered", expected.Length), (found.Text("status"), found.GetProperty("count").GetInt32()));
+                    break;
+                }
+                if (message.Text("msg_type") == "cmd")
+                    got.Add(message.Text("msg"));
+            }
+            Assert.Equal(expected, got);
+        }
+    }
+
+    [Fact]
     public async Task Broadcast_ReachesEveryGroupOnBothInstances()
     {
         await using var everyone = new Clients();
@@ -128,6 +200,37 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
     }
 
     [Fact]
+    public async Task Direct_TellsOnlyOfTheMessagesGroup_GivenARecipientThatIsElsewhereToo()
+    {
+        string group = instances.NewGroup(), other = instances.NewGroup(), to = "guest-of-" + group;
+        await using var sender =
+            await TestClient.ConnectAsync(instances.A, group, "sender", "echo=off", protocols: TwoInstances.Full);
+        Assert.Equal("welcome", (await sender.ReceiveAsync()).Text("cmd"));
+        // Where the sender is: what this one has heard, that instance knows.
+        await using var watcher =
+            await TestClient.ConnectAsync(instances.A, group, "watcher", protocols: TwoInstances.Full);
+        Assert.Equal("welcome", (await watcher.ReceiveAsync()).Text("cmd"));
+        await using var elsewhere = await TestClient.ConnectAsync(instances.B, other, to);
+        await using var elsewhereToo = await TestClient.ConnectAsync(instances.A, other, to);
+        for (int round = 0; round < 3; round++)
+        {
+            Assert.Equal("recipient_offline", await AnswerAsync(sender, to));
+            var near = await TestClient.ConnectAsync(instances.A, group, to);
+            Assert.Equal("1", await AnswerAsync(sender, to));
+            var far = await TestClient.ConnectAsync(instances.B, group, to);
+            await Eventually.HoldsAsync(
+                async () => await AnswerAsync(sender, to) == "2", "what was known of the client is forgotten");
+            await near.CloseAsync();
+            await near.DisposeAsync();
+            await far.CloseAsync();
+            await far.DisposeAsync();
+            await LeftAsync(watcher, to);
+        }
+        Assert.Empty(await elsewhere.ReceiveUntilNowAsync());
+        Assert.Empty(await elsewhereToo.ReceiveUntilNowAsync());
+    }
+
+    [Fact]
     public async Task Presence_IsToldAcrossInstances_OncePerComingAndGoing()
     {
         string group = instances.NewGroup();
@@ -192,13 +295,47 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
         await Eventually.HoldsAsync(
             async () =>
             {
-                keys = await own.LinesAsync("KEYS", "*");
+                keys = [.. (await own.LinesAsync("KEYS", "*")).Where(key => !IsOfHistory(key))];
                 channels = await own.LinesAsync("PUBSUB", "CHANNELS");
-                return keys is ["ws:leases"]
+                return keys.Where(key => !key.StartsWith("ws:instance:", StringComparison.Ordinal)).SequenceEqual(["ws:leases"])
                     && channels.All(channel => channel.StartsWith("ws:probe:", StringComparison.Ordinal));
             },
             "no key or channel of a client is left");
         Assert.Equal(2, channels.Length);
+        // How far the streams came is remembered for whoever comes back, and ends by itself.
+        foreach (string key in (await own.LinesAsync("KEYS", "*")).Where(IsOfHistory))
+            Assert.NotEqual("-1", (await own.LinesAsync("PTTL", key))[0]);
+    }
+
+    private static bool IsOfHistory(string key) =>
+        key.StartsWith("ws:place:", StringComparison.Ordinal) || key.StartsWith("ws:history:", StringComparison.Ordinal)
+        || key.StartsWith("ws:sent:", StringComparison.Ordinal);
+
+    /// <summary>What a direct message is answered with: a number of instances, or the code of an error.</summary>
+    private static async Task<string> AnswerAsync(TestClient sender, string to)
+    {
+        await sender.SendAsync(Json.Message(sender.Id, "direct", to: to, id: "m"));
+        while (true)
+        {
+            var answer = await sender.ReceiveAsync();
+            switch (answer.Text("cmd"))
+            {
+                case "ack":
+                    return answer.Payload("instances").GetRawText();
+                case "error":
+                    return answer.Payload("code").GetString()!;
+            }
+        }
+    }
+
+    private static async Task LeftAsync(TestClient watcher, string client)
+    {
+        while (true)
+        {
+            var told = await watcher.ReceiveAsync();
+            if (told.Text("cmd") == "leave" && told.Text("from_id") == client)
+                return;
+        }
     }
 
     private static async Task<int> InstancesAsync(TestClient sender, string message)

@@ -51,7 +51,7 @@ public sealed class GarbageTests(TwoInstances instances) : IClassFixture<TwoInst
             good.Replace("\"payload\":{}", "\"payload\":{\"a\":\"\\ud800\"}", StringComparison.Ordinal),
             good.Replace(Json.SentAt, "yesterday", StringComparison.Ordinal),
             good.Replace("\"msg_type\":\"msg\"", "\"msg_type\":\"heartbeat\"", StringComparison.Ordinal),
-            good.Replace("\"good\"", "\"" + new string('x', 1_000_000) + "\"", StringComparison.Ordinal),
+            good.Replace("\"good\"", "\"" + new string('x', 17 * 1024 * 1024) + "\"", StringComparison.Ordinal),
             // Messages, but for other channels.
             Json.Message("outside", "echo", msg: "good"),
             Outside("group", group: "elsewhere"),

@@ -1,4 +1,3 @@
-using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
 namespace Aether.Tests.E2E;

@@ -186,6 +186,7 @@ public sealed class LimitTests(LimitTests.Server server) : IClassFixture<LimitTe
         { "long ping", RawClient.Frame(RawFrame.Ping, new byte[126]) },
         { "fragmented ping", RawClient.Frame(RawFrame.Ping, [], last: false) },
         { "close code 1005", RawClient.Frame(RawFrame.Close, [0x03, 0xed]) },
+        { "close reason that is no text", RawClient.Frame(RawFrame.Close, [0x03, 0xe8, 0xff]) },
         { "close of one byte", RawClient.Frame(RawFrame.Close, [0x03]) },
         { "no UTF-8", RawClient.Frame(RawFrame.Text, [(byte)'{', 0xff, (byte)'}']) },
         { "text in a text", [.. RawClient.Frame(RawFrame.Text, "{"u8.ToArray(), last: false),
@@ -198,10 +199,85 @@ public sealed class LimitTests(LimitTests.Server server) : IClassFixture<LimitTe
     {
         await using var witness = await ConnectAsync("b");
         await using var client = await ConnectRawAsync("a");
+        string code = name.Contains("UTF-8", StringComparison.Ordinal) ? "1007" : "1002";
+        long before = await CountAsync(code);
         await client.SendBytesAsync(bytes);
-        // 1002 or 1007 as the library sees it, or a reset that overtook it.
-        Assert.True((await client.EndAsync()).Code is 1002 or 1007 or TestClient.Abnormal, name);
+        // Or a reset that overtook it.
+        Assert.True(
+            (await client.EndAsync()).Code is var seen && (seen.ToString(CultureInfo.InvariantCulture) == code || seen == TestClient.Abnormal),
+            name);
+        await Eventually.HoldsAsync(async () => await CountAsync(code) == before + 1, name + " is counted as " + code);
         Assert.Empty(await witness.ReceiveUntilNowAsync());
+    }
+
+    public static TheoryData<byte[][]> BrokenUtf8 => new()
+    {
+        { [[0x61, 0x62, 0xf0, 0x9f], []] },
+        { [[0x61, 0xc3], []] },
+        { [[0xe2, 0x82], [], []] },
+        { [[0xf0], [0x9f, 0x98], []] },
+        { [[0xf0, 0x9f], [0x61]] },
+        { [[0xc0], [0xaf]] },
+        { [[0xed], [0xa0, 0x80], []] },
+        { [[0xf4], [0x90], [0x80, 0x80]] },
+        { [[], [0x80], []] },
+    };
+
+    [Theory]
+    [MemberData(nameof(BrokenUtf8))]
+    public async Task BrokenUtf8_Closes1007AndReachesNobody_GivenAnyFragments(byte[][] fragments)
+    {
+        await using var legacyWitness =
+            await TestClient.ConnectAsync(server.Process.LegacyEndpoint(group, "b"), group, "b");
+        await using var witness = await ConnectAsync("b");
+        string path = server.Process.LegacyEndpoint(group, "a").PathAndQuery;
+        await using var legacy = await RawClient.RequestAsync(server.Process, path);
+        await using var v3 = await ConnectRawAsync("a");
+        foreach (var client in new[] { legacy, v3 })
+        {
+            for (int i = 0; i < fragments.Length; i++)
+            {
+                await client.SendBytesUnlessClosedAsync(RawClient.Frame(
+                    i == 0 ? RawFrame.Text : RawFrame.Continuation, fragments[i], last: i == fragments.Length - 1));
+            }
+            Assert.Contains((await client.EndAsync()).Code, new[] { 1007, TestClient.Abnormal });
+        }
+        Assert.Empty(await witness.ReceiveUntilNowAsync());
+        await using var next = await TestClient.ConnectAsync(server.Process.LegacyEndpoint(group, "c"), group, "c");
+        await next.SendAsync("behind it");
+        Assert.Equal("behind it", await legacyWitness.ReceiveTextAsync());
+    }
+
+    [Theory]
+    [InlineData(1_024, true)]
+    [InlineData(1_025, false)]
+    [InlineData(1_026, false)]
+    public async Task Fragments_AreTakenUpTo1024_GivenPingsBetweenThem(int fragments, bool taken)
+    {
+        await using var client = await ConnectRawAsync("a");
+        byte[] json = Encoding.UTF8.GetBytes(Json.Message("a", msg: "cut"));
+        var bytes = new List<byte>(RawClient.Frame(RawFrame.Text, json, last: false));
+        for (int i = 2; i < fragments; i++)
+        {
+            bytes.AddRange(RawClient.Frame(RawFrame.Continuation, [], last: false));
+            if (i % 100 == 0)
+                bytes.AddRange(RawClient.Frame(RawFrame.Pong, []));
+        }
+        bytes.AddRange(RawClient.Frame(RawFrame.Continuation, []));
+        await client.SendBytesUnlessClosedAsync(bytes.ToArray());
+        if (taken)
+            Assert.Equal("cut", Json.Read((await client.ReceiveAsync())!.AsText).Text("msg"));
+        else
+            Assert.Equal(1009, (await client.EndAsync()).Code);
+    }
+
+    [Theory]
+    [InlineData("/v3/ws/group/g/client/a")]
+    [InlineData("/ws/group/g/client/a")]
+    public async Task Upgrade_IsRefused426_GivenHttp10(string path)
+    {
+        await using var refused = await RawClient.RequestAsync(server.Process, path, "1.0", []);
+        Assert.Equal(426, refused.Status);
     }
 
     [Fact]
@@ -236,6 +312,16 @@ public sealed class LimitTests(LimitTests.Server server) : IClassFixture<LimitTe
             pongs++;
         await sending;
         Assert.Equal(5_000, pongs);
+    }
+
+    private async Task<long> CountAsync(string code)
+    {
+        using var answer = await server.Process.GetAsync("/metrics");
+        string text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        var line = text.Split('\n').FirstOrDefault(line =>
+            line.StartsWith("aether_connections_closed_total", StringComparison.Ordinal)
+            && line.Contains($"code=\"{code}\"", StringComparison.Ordinal));
+        return line is null ? 0 : long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
     }
 
     private Task<TestClient> ConnectAsync(string id) => TestClient.ConnectAsync(server.Process, group, id);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace Aether.Tests.E2E;
@@ -35,8 +36,8 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
         Assert.Equal(
             "{\"version\":\"3\",\"msg_type\":\"cmd\",\"target\":\"group\",\"from_id\":\"a\",\"to_id\":\"b\","
             + $"\"group_id\":\"{group}\",\"cmd\":\"start\",\"msg\":\"é\\\"\\\\\\n\",\"payload\":{{\"x\":1}},"
-            + "\"sent_at\":\"2026-01-02T03:04:05Z\",\"id\":\"7\",\"reply_to\":\"6\"}",
-            await receiver.ReceiveTextAsync());
+            + "\"sent_at\":\"2026-01-02T03:04:05Z\",\"id\":\"7\",\"reply_to\":\"6\",\"pos\":\"POS\"}",
+            Regex.Replace(await receiver.ReceiveTextAsync(), "(?<=\"pos\":\")[A-Za-z0-9]{1,16}:[1-9][0-9]*", "POS"));
     }
 
     [Theory]
@@ -241,7 +242,7 @@ public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<Defa
             welcome.Text("to_id"), welcome.Text("group_id"), welcome.Text("cmd")));
         Assert.Equal(
             ["connection_id", "instance_id", "server_time", "heartbeat_interval_ms", "max_message_bytes",
-                "rate_limit", "permissions"],
+                "rate_limit", "permissions", "positions", "kept"],
             welcome.GetProperty("payload").EnumerateObject().Select(field => field.Name));
         Assert.Equal(65_536, welcome.Payload("max_message_bytes").GetInt32());
         Assert.Equal(1_000, welcome.Payload("rate_limit").GetProperty("per_second").GetInt32());

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
 namespace Aether.Tests.E2E;
@@ -105,9 +104,11 @@ public sealed class PresenceFaultTests
         await instances.Redis.RunAsync("FLUSHALL");
 
         await Eventually.HoldsAsync(
-            async () => (await instances.MembersAsync("g")).Count == Guests + 1, "presence is whole");
+            async () => (await instances.MembersAsync("g")).Count == Guests + 1,
+            "presence is whole",
+            TimeSpan.FromSeconds(10));
         foreach (var server in new[] { instances.A, instances.B })
-            await TwoInstances.WaitUntilReadyAsync(server, Eventually.Soon);
+            await TwoInstances.WaitUntilReadyAsync(server, TimeSpan.FromSeconds(10));
         await AssertWholeAsync(observer, Guests);
         // No message is lost over it.
         await guests.All[0].SendAsync(Json.Message(guests.All[0].Id, msg: "after"));
@@ -142,7 +143,9 @@ public sealed class PresenceFaultTests
     private static async Task AssertWholeAsync(PresenceObserver observer, int guests)
     {
         await observer.HearUntilNowAsync();
+        // Nobody left, so nobody is told as come again.
         Assert.Empty(observer.Leaves);
+        Assert.All(observer.Joins, one => Assert.Equal(1, one.Value));
         Assert.Equal(guests, observer.There.Count);
         var roster = await Roster.OfAsync(observer.Client);
         Assert.Equal(guests + 1, roster.Total);

@@ -173,6 +173,108 @@ public sealed class PresenceTests(TwoInstances instances) : IClassFixture<TwoIns
         Assert.Empty(await victim.ReceiveUntilNowAsync());
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(505)]
+    public async Task Events_EndWithWhoIsThere_GivenAClientThatMovesFromOneInstanceToTheOther(int others)
+    {
+        const int Moves = 8;
+        string group = instances.NewGroup();
+        await using var observer = await PresenceObserver.ConnectAsync(instances.A, group, "observer");
+        var crowd = new List<RawClient>();
+        for (int i = 0; i < others; i++)
+            crowd.Add(await RawClient.ConnectAsync(i % 2 == 0 ? instances.A : instances.B, group, $"c{i}"));
+        await observer.HearUntilAsync(() => observer.There.Count == others);
+
+        long last = 0;
+        var client = await TestClient.ConnectAsync(instances.A, group, "mover");
+        for (int i = 0; i < Moves; i++)
+        {
+            await observer.HearUntilAsync(
+                () => observer.There.Contains("mover") && observer.VersionOf("mover") > last);
+            last = observer.VersionOf("mover");
+            await client.CloseAsync();
+            await client.DisposeAsync();
+            client = await TestClient.ConnectAsync(i % 2 == 0 ? instances.B : instances.A, group, "mover");
+        }
+        var roster = await Roster.OfAsync(client, """{"role":null,"offset":0,"limit":500}""");
+        Assert.Equal(others + 2, roster.Total);
+        // What was gathered is told by now, whichever instance gathered it.
+        await using (await TestClient.ConnectAsync(instances.A, group, "a"))
+        await using (await TestClient.ConnectAsync(instances.B, group, "b"))
+        {
+            await observer.HearUntilAsync(
+                () => observer.Joins.ContainsKey("a") && observer.Joins.ContainsKey("b"));
+        }
+
+        Assert.Contains("mover", observer.There);
+        Assert.True(observer.VersionOf("mover") > last);
+        await client.DisposeAsync();
+        foreach (var one in crowd)
+            await one.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Roster_HasWhatTheAskerSaidBefore_GivenManyStatesAtOnce()
+    {
+        string group = instances.NewGroup();
+        await using var observer = await PresenceObserver.ConnectAsync(instances.A, group, "observer");
+        var crowd = new List<RawClient>();
+        for (int i = 0; i < 60; i++)
+            crowd.Add(await RawClient.ConnectAsync(instances.A, group, $"c{i}"));
+        await using var guest = await TestClient.ConnectAsync(instances.B, group, "guest");
+        await observer.HearUntilAsync(() => observer.There.Contains("guest"));
+        const int Times = 300;
+
+        for (int i = 1; i <= Times; i++)
+        {
+            await guest.SendAsync(Json.Message(
+                "guest", type: "presence", cmd: "update", payload: $$$"""{"state":{"n":{{{i}}}}}"""));
+            if (i % 100 != 0)
+                continue;
+            var roster = await Roster.OfAsync(guest);
+            Assert.Equal($$"""{"n":{{i}}}""", roster.Members.Single(one => one.Id == "guest").State);
+        }
+
+        int told = 0;
+        while ((await observer.NextAsync()).Payload("state").GetProperty("n").GetInt32() != Times)
+            told++;
+        Assert.InRange(told, 0, Times - 1);
+        foreach (var one in crowd)
+            await one.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Roster_CountsByItsMembers_GivenAClientThatAsksAllTheTime()
+    {
+        await using var limited = await TwoInstances.StartServerAsync(
+            instances.Redis.ConnectionString,
+            new() { ["RateLimit:PerSecond"] = "1", ["RateLimit:Burst"] = "20" });
+        string group = instances.NewGroup();
+        var crowd = new List<RawClient>();
+        for (int i = 0; i < 50; i++)
+            crowd.Add(await RawClient.ConnectAsync(instances.A, group, $"c{i}"));
+        await using var asking = await TestClient.ConnectAsync(limited, group, "asking");
+
+        // Eleven of twenty: itself, and one for every five members in the answer.
+        await Roster.OfAsync(asking);
+        await Roster.OfAsync(asking, """{"limit":9}""");
+        await asking.SendAsync(
+            Json.Message("asking", "echo", type: "presence", cmd: "roster", id: "r"));
+        while ((await asking.ReceiveAsync()).Text("reply_to") != "r")
+        {
+        }
+        await asking.SendAsync(Json.Message("asking", "echo", type: "presence", cmd: "roster", id: "over"));
+        var answer = await asking.ReceiveAsync();
+        while (answer.Text("reply_to") != "over")
+            answer = await asking.ReceiveAsync();
+
+        Assert.Equal(("error", "rate_limited"), (answer.Text("cmd"), answer.Payload("code").GetString()));
+        Assert.True(answer.Payload("retry_after_ms").GetInt32() > 0);
+        foreach (var one in crowd)
+            await one.DisposeAsync();
+    }
+
     private static async Task<RosterMember[]> OthersAsync(TestClient client) =>
         [.. (await Roster.OfAsync(client)).Members.Where(member => member.Id != client.Id)];
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
 namespace Aether.Tests.E2E;

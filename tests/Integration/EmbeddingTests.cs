@@ -35,6 +35,34 @@ public sealed class EmbeddingTests
     }
 
     [Fact]
+    public async Task Realtime_KeepsWhatItSends_OnceForEachId_AndReadsItBack()
+    {
+        await using var host = HttpHost.Open();
+        var realtime = host.Services.GetRequiredService<IRealtime>();
+        using var worker = await host.ConnectAsync("press-7", "worker-1");
+        var start = new RealtimeMessage { Cmd = "start", Id = "order-1" };
+
+        var first = await realtime.ToGroup("press-7", start, Cancellation);
+        var again = await realtime.ToGroup("press-7", start, Cancellation);
+        var other = await realtime.ToGroup("press-7", start with { Id = "order-2" }, Cancellation);
+        var page = await realtime.Messages("press-7", after: first.Position.ToString(), cancellationToken: Cancellation);
+        var unkept = await realtime.ToGroup("press-7", new RealtimeMessage { Msg = "hello" }, Cancellation);
+
+        Assert.Equal((false, true, false), (first.IsDuplicate, again.IsDuplicate, other.IsDuplicate));
+        Assert.Equal(first.Position, again.Position);
+        Assert.Equal(["order-2"], page.Value.Messages.Select(message => message.Id));
+        Assert.True(unkept.Position.IsEmpty);
+        Assert.Equal(
+            ["order-1", "order-2", null],
+            [
+                (string?)(await worker.ReceiveAsync())["id"], (string?)(await worker.ReceiveAsync())["id"],
+                (string?)(await worker.ReceiveAsync())["id"],
+            ]);
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => realtime.Messages("press-7", after: "nowhere", cancellationToken: Cancellation));
+    }
+
+    [Fact]
     public async Task Realtime_ReadsAndRemoves_WhoIsPresent()
     {
         using var host = HttpHost.Open();

@@ -36,7 +36,7 @@ public sealed partial class HttpConsoleTests
                 Header(response, "Cross-Origin-Resource-Policy"),
                 Header(response, "X-Content-Type-Options"),
                 Header(response, "Cache-Control")));
-        Assert.Contains("export ", await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        Assert.Contains("export{", await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -32,8 +32,12 @@ public sealed partial class HttpDocumentsTests
         Assert.Equal(
             [
                 "delete /v3/groups/{group_id}/clients/{client_id}",
+                "get /v3/groups",
                 "get /v3/groups/{group_id}/clients",
                 "get /v3/groups/{group_id}/clients/{client_id}",
+                "get /v3/groups/{group_id}/clients/{client_id}/trace",
+                "get /v3/groups/{group_id}/messages",
+                "get /v3/instances",
                 "post /v3/messages",
             ],
             operations.Select(operation => operation.Name).Order());
@@ -76,6 +80,11 @@ public sealed partial class HttpDocumentsTests
         AssertSameShape(
             ExampleOf(paths["/v3/groups/{group_id}/clients"]!["get"]!, "200"),
             await GetAsync(client, "/v3/groups/press-7/clients"));
+        AssertSameShape(
+            ExampleOf(paths["/v3/groups/{group_id}/messages"]!["get"]!, "200"),
+            await GetAsync(client, "/v3/groups/press-7/messages"));
+        AssertSameShape(ExampleOf(paths["/v3/groups"]!["get"]!, "200"), await GetAsync(client, "/v3/groups"));
+        AssertSameShape(ExampleOf(paths["/v3/instances"]!["get"]!, "200"), await GetAsync(client, "/v3/instances"));
         AssertSameShape(ExampleOf(one["get"]!, "200"), await GetAsync(client, "/v3/groups/press-7/clients/worker-1"));
         var removed = await client.DeleteAsync("/v3/groups/press-7/clients/worker-1", Cancellation);
         AssertSameShape(
@@ -93,12 +102,24 @@ public sealed partial class HttpDocumentsTests
         var page = ExampleOf(operation, "200");
         AssertSchema(schemas["Roster"]!, page);
         AssertSchema(schemas["Client"]!, page["members"]![0]!);
+        var groups = ExampleOf(document["paths"]!["/v3/groups"]!["get"]!, "200");
+        AssertSchema(schemas["Groups"]!, groups);
+        AssertSchema(schemas["Group"]!, groups["groups"]![0]!);
+        var instances = ExampleOf(document["paths"]!["/v3/instances"]!["get"]!, "200");
+        AssertSchema(schemas["Instances"]!, instances);
+        AssertSchema(schemas["RunningInstance"]!, instances["instances"]![0]!);
         // The rules of a message are those of the one schema that there is.
         var message = await GetAsync(host.CreateClient(), "/message.schema.json");
         Assert.Equal(Names(message["properties"]!), Names(schemas["Message"]!["properties"]!));
         Assert.Equal(message["required"]!.ToJsonString(), schemas["Message"]!["required"]!.ToJsonString());
+        foreach (string field in (string[])["msg_type", "target", "to_role"])
+        {
+            Assert.Equal(
+                message["properties"]![field]!["enum"]!.ToJsonString(),
+                schemas["Message"]!["properties"]![field]!["enum"]!.ToJsonString());
+        }
         Assert.DoesNotContain("$defs", schemas["Message"]!.ToJsonString(), StringComparison.Ordinal);
-        Assert.Equal(2, schemas["Message"]!["allOf"]!.AsArray().Count);
+        Assert.Equal(3, schemas["Message"]!["allOf"]!.AsArray().Count);
 
         static void AssertSchema(JsonNode schema, JsonNode example)
         {
@@ -172,9 +193,9 @@ public sealed partial class HttpDocumentsTests
     private static JsonNode ExampleOf(JsonNode operation, string status) =>
         operation["responses"]![status]!["content"]!["application/json"]!["example"]!;
 
-    private static void AssertSameShape(JsonNode expected, JsonNode? actual)
+    private static void AssertSameShape(JsonNode? expected, JsonNode? actual)
     {
-        Assert.Equal(expected.GetValueKind(), actual?.GetValueKind());
+        Assert.Equal(expected?.GetValueKind(), actual?.GetValueKind());
         if (expected is JsonArray array)
         {
             Assert.All(actual!.AsArray(), item => AssertSameShape(array[0]!, item));
@@ -184,7 +205,7 @@ public sealed partial class HttpDocumentsTests
             return;
         // What a client says of itself has any shape.
         foreach (var (name, value) in shape.Where(field => field.Key != "state"))
-            AssertSameShape(value!, actual![name]);
+            AssertSameShape(value, actual![name]);
         Assert.Equal(Names(expected), Names(actual!));
     }
 

@@ -178,8 +178,7 @@ public sealed class InMemoryMessageBusTests : MessageBusContract
             ChannelName channel, Message message, CancellationToken cancellationToken) =>
             await Room.Task;
 
-        public void ReportGap(DateTime since)
-        {
-        }
+        public Task RepairAsync(DateTime since, bool othersMayBeMissing, CancellationToken cancellationToken) =>
+            Task.CompletedTask;
     }
 }

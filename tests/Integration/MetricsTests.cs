@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.WebSockets;
+using System.Text;
 using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
@@ -17,6 +18,36 @@ public sealed class AloneForMetrics;
 public sealed class MetricsTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Metrics_AreThoseOfTheirHost_GivenAnotherThatComesAndGoesInTheProcess()
+    {
+        await using var host = await EmbeddingApp.StartAsync();
+        using var member = await host.ConnectAsync(client: "c1");
+        await member.SendAsync(EmbeddingApp.Message("here"));
+        await member.ReceiveAsync();
+        await using (var other = await EmbeddingApp.StartAsync())
+        {
+            using var first = await other.ConnectAsync(client: "c1");
+            using var second = await other.ConnectAsync(client: "c2");
+            await first.SendAsync(EmbeddingApp.Message("there"));
+            await first.ReceiveAsync();
+
+            Assert.Equal(("2", "1"), await ReadAsync(other));
+            Assert.Equal(("1", "1"), await ReadAsync(host));
+        }
+
+        Assert.Equal(("1", "1"), await ReadAsync(host));
+
+        static async Task<(string Connections, string Received)> ReadAsync(EmbeddingApp host)
+        {
+            string[] lines = (await host.CreateClient().GetStringAsync("metrics", Cancellation)).Split('\n');
+            return (Value("aether_connections{"), Value("aether_messages_received_total{"));
+
+            string Value(string series) =>
+                Assert.Single(lines, line => line.StartsWith(series, StringComparison.Ordinal)).Split(' ')[1];
+        }
+    }
 
     [Fact]
     public async Task Metrics_ShowWhatHappened_ToMessagesAndConnections()
@@ -73,8 +104,9 @@ public sealed class MetricsTests
     [InlineData("10.0.0.1", null, 401)]
     [InlineData("10.0.0.1", HttpHost.Plain, 403)]
     [InlineData("10.0.0.1", HttpHost.Admin, 200)]
-    [InlineData("127.0.0.1", null, 200)]
-    public async Task Metrics_AreForAdminsAndThisMachine_GivenKeys(string address, string? key, int status)
+    [InlineData("127.0.0.1", null, 401)]
+    [InlineData("127.0.0.1", HttpHost.Admin, 200)]
+    public async Task Metrics_AreForAdmins_GivenKeys(string address, string? key, int status)
     {
         using var host = HttpHost.WithKeys(seen => seen.Address = IPAddress.Parse(address));
 
@@ -83,6 +115,25 @@ public sealed class MetricsTests
         Assert.Equal(status, (int)response.StatusCode);
         Assert.Equal(
             status == 200 ? "text/plain" : "application/problem+json", response.Content.Headers.ContentType?.MediaType);
+    }
+
+    [Theory]
+    [InlineData(HttpHost.Admin, 200)]
+    [InlineData(HttpHost.Plain, 403)]
+    [InlineData("no-key-of-anybody-0123", 401)]
+    public async Task Metrics_TakeTheKeyAsPassword_GivenKeys(string key, int status)
+    {
+        using var host = HttpHost.WithKeys(environment: "Production");
+        var client = host.CreateClient();
+        client.DefaultRequestHeaders.Authorization =
+            new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes("prometheus:" + key)));
+
+        var response = await client.GetAsync("/metrics", Cancellation);
+
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Equal(
+            status == 401 ? "Basic realm=\"Aether metrics\", charset=\"UTF-8\"" : null,
+            response.Headers.WwwAuthenticate.SingleOrDefault()?.ToString());
     }
 
     private static async Task CloseAsync(ClientWebSocket socket, int code)

@@ -9,7 +9,7 @@ namespace Aether.Tests.Integration;
 /// What every presence store does. A subclass gives two stores that share their members: one and the same for a single
 /// process, those of two instances otherwise.
 /// </summary>
-public abstract class PresenceStoreContract
+public abstract partial class PresenceStoreContract
 {
     private static readonly VisionId Client = VisionId.Parse("client-1");
     private static readonly VisionId Other = VisionId.Parse("client-2");
@@ -17,9 +17,9 @@ public abstract class PresenceStoreContract
     // Its own for each test, so that all of them can run on one server.
     private readonly VisionId group = NewGroup();
 
-    protected abstract IPresenceStore First { get; }
+    private protected abstract IPresenceStore First { get; }
 
-    protected abstract IPresenceStore Second { get; }
+    private protected abstract IPresenceStore Second { get; }
 
     protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -61,6 +61,34 @@ public abstract class PresenceStoreContract
         Assert.Equal(PresenceTransition.Went, last.Transition);
         AssertMember(last.Member, Role.Worker, connections: 1, """{"a":1}""");
         Assert.Empty(await MembersAsync(First));
+    }
+
+    [Fact]
+    public async Task FindAsync_CountsTheInstancesThatHoldTheClientInTheGroup()
+    {
+        var elsewhere = NewGroup();
+        Assert.Equal(ClientPlaces.On(0), await First.FindAsync(group, Client, Token));
+        await First.JoinAsync(elsewhere, Client, Role.None, Token);
+        Assert.Equal(ClientPlaces.On(0), await First.FindAsync(group, Client, Token));
+        Assert.Equal(ClientPlaces.On(1), await Second.FindAsync(elsewhere, Client, Token));
+
+        await First.JoinAsync(group, Client, Role.None, Token);
+        await First.JoinAsync(group, Client, Role.None, Token);
+        foreach (var store in (IPresenceStore[])[First, Second])
+            Assert.Equal(ClientPlaces.On(1), await store.FindAsync(group, Client, Token));
+        await Second.JoinAsync(group, Client, Role.None, Token);
+        int both = ReferenceEquals(First, Second) ? 1 : 2;
+        foreach (var store in (IPresenceStore[])[First, Second])
+            Assert.Equal(ClientPlaces.On(both), await store.FindAsync(group, Client, Token));
+        Assert.Equal(ClientPlaces.On(0), await First.FindAsync(group, Other, Token));
+
+        await First.LeaveAsync(group, Client, Token);
+        Assert.Equal(ClientPlaces.On(both), await Second.FindAsync(group, Client, Token));
+        await First.LeaveAsync(group, Client, Token);
+        Assert.Equal(ClientPlaces.On(1), await First.FindAsync(group, Client, Token));
+        await Second.LeaveAsync(group, Client, Token);
+        Assert.Equal(ClientPlaces.On(0), await First.FindAsync(group, Client, Token));
+        await First.LeaveAsync(elsewhere, Client, Token);
     }
 
     [Fact]
@@ -228,6 +256,57 @@ public abstract class PresenceStoreContract
             var went = await (i % 2 == 0 ? First : Second).LeaveAsync(group, clients[i], Token);
             Assert.Equal((PresenceTransition.Went, i, null), (went.Transition, went.GroupSize, went.Reason));
         }
+    }
+
+    [Fact]
+    public async Task Version_Grows_GivenOneClientThatMovesAboutInAGroupThatBecomesEmpty()
+    {
+        var versions = new List<long>();
+        for (int i = 0; i < 50; i++)
+        {
+            var (here, there) = i % 2 == 0 ? (First, Second) : (Second, First);
+            Note(await here.JoinAsync(group, Client, Role.Worker, Token));
+            Note(await there.UpdateStateAsync(group, Client, Utf8("{}"), Token));
+            Note(await there.JoinAsync(group, Client, Role.Worker, Token));
+            Note(await here.LeaveAsync(group, Client, Token));
+            Assert.Equal(versions[^1], Assert.Single(await MembersAsync(here)).Version);
+            Note(await there.LeaveAsync(group, Client, Token));
+        }
+
+        Assert.Equal(versions.Distinct().Order(), versions);
+        Assert.All(versions, version => Assert.InRange(version, 1, (1L << 53) - 1));
+
+        void Note(PresenceChange change) => versions.Add(change.Member!.Version);
+    }
+
+    [Fact]
+    public async Task GetMembersAsync_EveryMemberOnce_GivenThousandsAndSomeThatComeAndGo()
+    {
+        var stay = Enumerable.Range(0, 1_200).Select(i => VisionId.Parse($"stays{i}")).ToArray();
+        await Task.WhenAll(stay.Select(client => First.JoinAsync(group, client, Role.Worker, Token)));
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var coming = Task.Run(
+            async () =>
+            {
+                for (int i = 0; !enough.IsCancellationRequested; i++)
+                {
+                    var client = VisionId.Parse($"passes{i % 300}");
+                    await Second.JoinAsync(group, client, Role.Worker, CancellationToken.None);
+                    if (i % 2 == 0)
+                        await Second.LeaveAsync(group, client, CancellationToken.None);
+                }
+            },
+            Token);
+
+        for (int i = 0; i < 20; i++)
+        {
+            var members = await MembersAsync(i % 2 == 0 ? First : Second);
+            Assert.Equal(members.Count, members.Select(member => member.ClientId).Distinct().Count());
+            Assert.Superset(stay.ToHashSet(), members.Select(member => member.ClientId).ToHashSet());
+            Assert.All(members, member => Assert.True(member.Version > 0));
+        }
+        await enough.CancelAsync();
+        await coming;
     }
 
     protected static VisionId NewGroup() => VisionId.Parse("g-" + Guid.NewGuid().ToString("N"));

@@ -10,11 +10,20 @@ namespace Aether.Tests.Integration;
 /// <summary>The contract, in memory.</summary>
 public sealed class InMemoryPresenceStoreTests : PresenceStoreContract
 {
-    private readonly InMemoryPresenceStore store = new(TimeProvider.System);
+    private readonly FixedStatus status = new();
+    private readonly InMemoryPresenceStore store;
 
-    protected override IPresenceStore First => store;
+    public InMemoryPresenceStoreTests() => store = new InMemoryPresenceStore(TimeProvider.System, status);
 
-    protected override IPresenceStore Second => store;
+    private protected override IPresenceStore First => store;
+
+    private protected override IPresenceStore Second => store;
+
+    private protected override IPresenceDirectory FirstDirectory => store;
+
+    private protected override IPresenceDirectory SecondDirectory => store;
+
+    protected override IReadOnlyList<string> InstanceIds => [status.Id];
 
     [Fact]
     public async Task Touch_MovesLastSeen_GivenPresentClient()
@@ -75,14 +84,53 @@ public abstract class RedisPresenceStoreContract(PresenceServer server) : Presen
     private PresenceInstance? first;
     private PresenceInstance? second;
 
-    protected override IPresenceStore First => first!.Store;
+    private protected override IPresenceStore First => first!.Store;
 
-    protected override IPresenceStore Second => second!.Store;
+    private protected override IPresenceStore Second => second!.Store;
+
+    private protected override IPresenceDirectory FirstDirectory => first!.Directory;
+
+    private protected override IPresenceDirectory SecondDirectory => second!.Directory;
+
+    protected override IReadOnlyList<string> InstanceIds => [first!.InstanceId, second!.InstanceId];
 
     public async ValueTask InitializeAsync()
     {
         first = await PresenceInstance.StartAsync(server.Server);
         second = await PresenceInstance.StartAsync(server.Server);
+    }
+
+    [Fact]
+    public async Task FindAsync_FindsAClientOnAnInstanceThatStartedLater_AndNotOfOneThatIsGone()
+    {
+        var (group, client) = (VisionId.Parse("later"), VisionId.Parse("c"));
+        Assert.Equal(ClientPlaces.On(0), await First.FindAsync(group, client, Token));
+        await First.JoinAsync(group, client, Role.None, Token);
+        var third = await PresenceInstance.StartAsync(server.Server);
+        try
+        {
+            await third.Store.JoinAsync(group, client, Role.None, Token);
+            Assert.Equal(ClientPlaces.On(2), await First.FindAsync(group, client, Token));
+        }
+        finally
+        {
+            await third.DisposeAsync();
+        }
+        Assert.Equal(ClientPlaces.On(1), await First.FindAsync(group, client, Token));
+        await First.LeaveAsync(group, client, Token);
+    }
+
+    [Fact]
+    public async Task FindAsync_KnowsAMemberOfAnotherImplementation_WhichKeepsTheSetAlone()
+    {
+        var (group, client) = (VisionId.Parse("foreign"), VisionId.Parse("c"));
+        await server.Server.RunAsync("SADD", "ws:members:{foreign}", "c");
+
+        var places = await First.FindAsync(group, client, Token);
+
+        Assert.Equal(new ClientPlaces(PlacesKnown.Known, 0, Elsewhere: true), places);
+        await server.Server.RunAsync("SREM", "ws:members:{foreign}", "c");
+        Assert.Equal(ClientPlaces.On(0), await First.FindAsync(group, client, Token));
     }
 
     public async ValueTask DisposeAsync()

@@ -1,4 +1,5 @@
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
 using Aether.Tests.Integration.Fixtures;
 using Xunit;
@@ -89,6 +90,27 @@ public sealed class RedisMessageBusTests : MessageBusContract
         Assert.Equal(PublishResult.To(1), await two.Bus.PublishAsync(ChannelName.Broadcast, Messages.ToAll(), Token));
     }
 
+    [Theory]
+    [InlineData('a', 100_000)]
+    [InlineData('\b', 60_000)]
+    [InlineData('\u0001', 300_000)]
+    [InlineData('語', 5_000_000)]
+    public async Task Receive_TakesWhatAnyInstanceMayAccept_WhateverItsOwnLimit(char letter, int count)
+    {
+        two = await BusHost.StartReadyAsync(redis!.ConnectionString, options => options.MaxMessageBytes = 256);
+        var (here, there) = (new RecordingSink(), new RecordingSink());
+        var channel = ChannelName.Group(Messages.Id("g"));
+        Assert.True(await Bus.SubscribeAsync(channel, here, Token));
+        Assert.True(await two.Bus.SubscribeAsync(channel, there, Token));
+        var message = Messages.ToGroup("g", new string(letter, count));
+
+        Assert.Equal(PublishResult.To(2), await Bus.PublishAsync(channel, message, Token));
+
+        await Eventually.True(() => here.Count == 1 && there.Count == 1);
+        Assert.Equal(message.Msg, here.Texts[0]);
+        Assert.Equal(message.Msg, there.Texts[0]);
+    }
+
     [Fact]
     public async Task Receive_ReportsAGap_GivenASinkThatIsFull()
     {
@@ -117,6 +139,10 @@ public sealed class RedisMessageBusTests : MessageBusContract
     [InlineData("{}")]
     [InlineData("wrong target")]
     [InlineData("wrong group")]
+    [InlineData("wrong group for a role")]
+    [InlineData("no role")]
+    [InlineData("unknown role")]
+    [InlineData("presence of a role")]
     [InlineData("heartbeat")]
     [InlineData("echo")]
     [InlineData("twice")]
@@ -133,12 +159,16 @@ public sealed class RedisMessageBusTests : MessageBusContract
         {
             "wrong target" => From("'target':'direct','to_id':'g'"),
             "wrong group" => From("'target':'group','group_id':'other'"),
+            "wrong group for a role" => From("'target':'role','to_role':'worker','group_id':'other'"),
+            "no role" => From("'target':'role'"),
+            "unknown role" => From("'target':'role','to_role':'boss'"),
+            "presence of a role" => From("'target':'role','to_role':'worker','cmd':'join'", type: "presence"),
             "heartbeat" => From("'target':'group'", type: "heartbeat"),
             "echo" => From("'target':'echo'"),
             "twice" => From("'target':'group','target':'group'"),
             "bad utf8" => [.. From("'target':'group','msg':'")[..^1], 0xc3, 0x28, .. "\"}"u8],
             "bad id" => From("'target':'group','to_id':'*'"),
-            "huge" => From($"'target':'group','msg':'{new string('a', 80_000)}'"),
+            "huge" => From($"'target':'group','msg':'{new string('a', MessageSize.MaxPublished)}'"),
             "deep" => From($"'target':'group','x':{new string('[', 70)}{new string(']', 70)}"),
             "surrogate" => From("'target':'group','msg':'\\ud800'"),
             _ => Utf8(garbage),
@@ -156,6 +186,22 @@ public sealed class RedisMessageBusTests : MessageBusContract
     }
 
     [Fact]
+    public async Task Receive_TakesAMessageForARole_OnTheGroupsChannelAlone()
+    {
+        var sink = new RecordingSink();
+        foreach (var channel in (ChannelName[])
+            [ChannelName.Group(Messages.Id("g")), ChannelName.Client(Messages.Id("c")), ChannelName.Broadcast])
+            Assert.True(await Bus.SubscribeAsync(channel, sink, Token));
+
+        foreach (string channel in (string[])["ws:client:c", "ws:broadcast", "ws:group:g"])
+            await PublishRawAsync(channel, From($"'target':'role','to_role':'worker','to_id':'c','msg':'{channel}'"));
+
+        await Eventually.True(() => sink.Count > 0);
+        Assert.Equal(["ws:group:g"], sink.Texts);
+        Assert.Equal(Role.Worker, sink.Received[0].Message.ToRole);
+    }
+
+    [Fact]
     public async Task Receive_ChecksTheReceiver_GivenAClientChannel()
     {
         var sink = new RecordingSink();
@@ -168,6 +214,46 @@ public sealed class RedisMessageBusTests : MessageBusContract
         await Eventually.True(() => sink.Count > 0);
         Assert.Equal(["all"], sink.Texts);
         Assert.True(sink.Received[0].Message.GroupId.IsEmpty);
+    }
+
+    [Fact]
+    public async Task Receive_DropsWhatOnlyTheServerSays_GivenThatSomebodyElsePublishesIt()
+    {
+        var sink = new RecordingSink();
+        Assert.True(await Bus.SubscribeAsync(ChannelName.Client(Messages.Id("c")), sink, Token));
+        Assert.True(await Bus.SubscribeAsync(ChannelName.Group(Messages.Id("g")), sink, Token));
+        Assert.True(await Bus.SubscribeAsync(ChannelName.Broadcast, sink, Token));
+        string[] forged =
+        [
+            "ack", "error", "welcome", "gap", "recovered", "changes", "lease", "aether.", "aether.unknown",
+            "auth.refreshed", "command.changed", "execution.done",
+        ];
+        foreach (string cmd in forged)
+        {
+            foreach (string type in (string[])["msg", "cmd"])
+            {
+                string name = $"'cmd':'{cmd}','msg':'forged'";
+                await PublishRawAsync("ws:client:c", From("'target':'direct','to_id':'c'," + name, type, "aether"));
+                await PublishRawAsync("ws:group:g", From("'target':'group'," + name, type, "aether"));
+                await PublishRawAsync("ws:broadcast", From("'target':'broadcast'," + name, type, "aether"));
+            }
+        }
+        foreach (string cmd in (string[])["join", "leave", "update", "roster"])
+            await PublishRawAsync("ws:group:g", From($"'target':'group','cmd':'{cmd}'", "presence", "aether"));
+        await PublishRawAsync(
+            "ws:group:g", From("'target':'group','cmd':'aether.disconnect'", "cmd", "aether"));
+        await PublishRawAsync(
+            "ws:client:c", From("'target':'direct','to_id':'c','cmd':'changes'", "presence", "aether"));
+
+        // What instances do tell each other, what a host says as the server, and a client that uses such a name.
+        await PublishRawAsync("ws:group:g", From("'target':'group','cmd':'changes','msg':'1'", "presence", "aether"));
+        await PublishRawAsync(
+            "ws:client:c", From("'target':'direct','to_id':'c','cmd':'aether.disconnect','msg':'2'", "cmd", "aether"));
+        await PublishRawAsync("ws:group:g", From("'target':'group','cmd':'acknowledge','msg':'3'", "cmd", "aether"));
+        await PublishRawAsync("ws:group:g", From("'target':'group','cmd':'welcome','msg':'4'", "cmd", "guest"));
+
+        await Eventually.True(() => sink.Count >= 4);
+        Assert.Equal(["1", "2", "3", "4"], sink.Texts.Order());
     }
 
     [Fact]

@@ -13,6 +13,7 @@ public sealed class CloseReasonTests
     {
         { 1001, CloseReason.GoingAway },
         { 1012, CloseReason.Restarting },
+        { 1002, CloseReason.ProtocolError },
         { 1003, CloseReason.BinaryFrame },
         { 1007, CloseReason.InvalidUtf8 },
         { 1009, CloseReason.MessageTooBig("rule") },

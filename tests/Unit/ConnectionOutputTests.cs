@@ -104,6 +104,42 @@ public sealed class ConnectionOutputTests
         Assert.Same(CloseReason.TooSlow, connection.Reason);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Write_TakesOneMessageHoweverLong_GivenThatNothingElseWaits(bool opened)
+    {
+        var connection = Create(bytes: 2_000);
+        string tooLong = new('a', 50_000);
+        if (opened)
+        {
+            connection.Open(new PipeOutlet(pipe), null);
+            pipe.Block();
+            await SendAsync(connection, "in the pipe");
+            await pipe.WrittenAsync("in the pipe");
+            // The queue has been used before, and is empty again.
+            await SendAsync(connection, "short");
+            await LoopIsThroughAsync();
+            pipe.Unblock();
+            await pipe.WrittenAsync("in the pipe", "short");
+            pipe.Block();
+            await SendAsync(connection, "in the pipe too");
+            await pipe.WrittenAsync("in the pipe", "short", "in the pipe too");
+        }
+        int before = pipe.Written.Count;
+
+        await SendAsync(connection, tooLong);
+        await LoopIsThroughAsync();
+
+        Assert.Null(connection.Reason);
+        if (opened)
+            pipe.Unblock();
+        else
+            connection.Open(new PipeOutlet(pipe), null);
+        await Eventually.HoldsAsync(() => pipe.Written.Count == before + 1, "it is sent");
+        Assert.Equal(tooLong, pipe.Written[^1]);
+    }
+
     [Fact]
     public async Task Write_ForgetsWhatWaited_GivenThePeerCaughtUp()
     {

@@ -14,7 +14,7 @@ internal static class Eventually
         var watch = Stopwatch.StartNew();
         while (!condition())
         {
-            if (watch.Elapsed > TimeSpan.FromSeconds(20))
+            if (watch.Elapsed > TimeSpan.FromSeconds(60))
                 throw new TimeoutException("not in time: " + what);
             await Task.Delay(5);
         }
@@ -23,8 +23,8 @@ internal static class Eventually
 
 /// <summary>A connection that keeps what it is sent, and checks that only one thread at a time sends.</summary>
 internal sealed class FakeConnection(VisionId client, VisionId group, DeliveryLoop loop, bool echo = true,
-    bool full = false)
-    : Connection(client, group, echo, full, loop)
+    bool full = false, Role role = Role.None)
+    : Connection(client, group, echo, full, loop, role)
 {
     private int inside;
     private int unflushed;

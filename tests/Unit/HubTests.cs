@@ -194,6 +194,26 @@ public sealed class HubTests
     }
 
     [Fact]
+    public async Task Role_ReachesTheConnectionsThatHaveIt_AndTheSenderAsInTheGroup()
+    {
+        FakeConnection Of(VisionId client, Role role, bool echo = true, bool full = false) =>
+            new(client, G, loops.Next(), echo, full, role);
+        var (worker, full) = (Of(B, Role.Worker), Of(B, Role.Worker, full: true));
+        var (loud, quiet) = (Of(A, Role.Worker), Of(A, Role.Worker, echo: false));
+        var (controller, observer, none) = (Of(B, Role.Controller), Of(B, Role.Observer), Of(B, Role.None));
+        await AttachAsync(worker, full, loud, quiet, controller, observer, none);
+        var message = Some.Message with { Target = Target.Role, ToRole = Role.Worker, FromId = A, GroupId = G };
+
+        await hub.ReceiveAsync(ChannelName.Group(G), message, Cancelled);
+        await AssertFramesAsync(
+            (worker, 1), (full, 1), (loud, 1), (quiet, 0), (controller, 0), (observer, 0), (none, 0));
+        // The role that another target names is the sender's affair.
+        await hub.ReceiveAsync(ChannelName.Group(G), message with { Target = Target.Group }, Cancelled);
+        await AssertFramesAsync(
+            (worker, 2), (full, 2), (loud, 2), (quiet, 0), (controller, 1), (observer, 1), (none, 1));
+    }
+
+    [Fact]
     public async Task Direct_ReachesItsGroupOnly_AndAlsoTheSenderWithEchoOff()
     {
         var (here, there) = (Connection(A, echo: false), new FakeConnection(A, H, loops.Next()));
@@ -215,7 +235,7 @@ public sealed class HubTests
             ChannelName.Group(G), Some.Message with { Type = MessageType.Presence, FromId = B, GroupId = G },
                 Cancelled);
         await AssertFramesAsync((full, 1), (plain, 0));
-        hub.ReportGap(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc));
+        await hub.RepairAsync(new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc), othersMayBeMissing: true, Cancelled);
         await AssertFramesAsync((full, 2), (plain, 0));
         var gap = Read(full.Frames.Last());
         Assert.Equal(("gap", A), (gap.Cmd, gap.ToId));

@@ -91,6 +91,27 @@ public sealed class InboundFramesTests
         Assert.Equal(ulong.MaxValue, inbound.MessageBytes);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void OverFragmented_StaysKnownWhenTheMessageHasEnded_GivenOneFragmentTooMany(int tooMany)
+    {
+        var inbound = default(InboundFrames);
+        inbound.Advance(Frame(Text, 3, last: true, masked: true, longForm: false));
+        inbound.Advance(Frame(Text, 3, last: false, masked: true, longForm: false));
+        for (int i = 2; i < ConnectionLimits.MaxFragments + tooMany; i++)
+        {
+            inbound.Advance(Frame(Continuation, 0, last: false, masked: true, longForm: false));
+            inbound.Advance(Frame(Ping, 0, last: true, masked: true, longForm: false));
+        }
+        inbound.Advance(Frame(Continuation, 0, last: true, masked: true, longForm: false));
+        Assert.Equal(2, inbound.Completed);
+        Assert.Equal(tooMany == 0 ? -1 : 1, inbound.OverFragmented);
+        Assert.Equal(ConnectionLimits.MaxFragments + tooMany - 1, inbound.Continuations);
+        Assert.Equal(ConnectionLimits.MaxFragments + tooMany - 2, inbound.Controls);
+    }
+
     private static void Feed(ref InboundFrames inbound, ReadOnlySpan<byte> bytes, int[] splits, ref int split)
     {
         while (!bytes.IsEmpty)

@@ -20,6 +20,7 @@ public sealed class LegacyMessageTests
     [InlineData("""{"target":"group","group_id":"g2"}""", Target.Group, "g2", "")]
     [InlineData("""{"target":"direct","to_id":"c2"}""", Target.Direct, "g1", "c2")]
     [InlineData("""{"target":"direct"}""", Target.Group, "g1", "")]
+    [InlineData("""{"target":"role","to_role":"worker","group_id":"g2"}""", Target.Group, "g1", "")]
     [InlineData("""{"target":"direct","to_id":"*"}""", Target.Group, "g1", "")]
     [InlineData(""" {"target":"broadcast"}""", Target.Broadcast, "g1", "")]
     public void FromClient_SendsWhereTheTextSays_OrElseToTheGroup(string text, Target target, string group, string to)

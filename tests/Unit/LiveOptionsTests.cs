@@ -1,9 +1,11 @@
+using System.Reflection;
 using Aether.Api.Access;
 using Aether.Api.Hosting;
 using Aether.Domain;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Aether.Tests.Unit;
@@ -73,7 +75,45 @@ public sealed class LiveOptionsTests : IDisposable
         Assert.NotNull(Find(keys, First));
     }
 
+    [Theory]
+    [InlineData("Aether:Realtime:ApiKeys")]
+    [InlineData("Aether:Realtime:AllowedOrigins")]
+    [InlineData("Aether:Realtime:AnonymousPermissions")]
+    public void Reload_IsRefusedAndLogged_GivenThatWhatKeepsStrangersOutIsGone(string option)
+    {
+        var log = new LogOf<LiveOptions>();
+        var source = new Dictionary<string, string?>
+        {
+            ["Aether:Realtime:ApiKeys:0:Name"] = "main",
+            ["Aether:Realtime:ApiKeys:0:Key"] = First,
+            ["Aether:Realtime:AllowedOrigins:0"] = "https://app.example",
+            ["Aether:Realtime:AnonymousPermissions:0"] = "broadcast",
+        };
+        var memory = new ConfigurationBuilder().AddInMemoryCollection(source).Build();
+        using var host = new ServiceCollection().AddLogging(logging => logging.AddProvider(log))
+            .AddAetherRealtime(memory).BuildServiceProvider();
+        var live = host.GetRequiredService<LiveOptions>();
+        live.Changed += () => Assert.Fail("nothing has changed");
+
+        // The provider forgets what it does not read again.
+        foreach (string key in source.Keys.Where(key => key.StartsWith(option, StringComparison.Ordinal)))
+            Forget(memory, key);
+        memory.Reload();
+
+        Assert.Single(live.Current.ApiKeys);
+        Assert.Single(live.Current.AllowedOrigins!);
+        Assert.Single(live.Current.AnonymousPermissions!);
+        Assert.Contains(log.Lines, line => line.Contains(option + " is gone", StringComparison.Ordinal));
+    }
+
     public void Dispose() => provider.Dispose();
+
+    private static void Forget(IConfigurationRoot configuration, string key)
+    {
+        var data = typeof(ConfigurationProvider).GetProperty("Data", BindingFlags.NonPublic | BindingFlags.Instance)!;
+        foreach (var one in configuration.Providers)
+            ((IDictionary<string, string?>)data.GetValue(one)!).Remove(key);
+    }
 
     private static Grant? Find(ApiKeys keys, string key)
     {

@@ -12,7 +12,7 @@ public sealed class MessageReaderTests
     private static readonly string[] Fields =
     [
         "version", "msg_type", "target", "from_id", "to_id", "group_id", "cmd", "msg", "payload", "sent_at", "id",
-        "reply_to",
+        "reply_to", "to_role",
     ];
 
     public static TheoryData<string> InvalidCases => [.. Corpus.Invalid.Keys];
@@ -180,6 +180,7 @@ public sealed class MessageReaderTests
             "payload" => "{" + json + ":" + json + "}",
             "sent_at" => "\"2026-01-02T03:04:05Z\"",
             "id" or "reply_to" or "cmd" or "msg" => json,
+            "to_role" => "\"worker\"",
             _ => "null",
         })];
         var member = Gen.Select(Gen.Int[0, Fields.Length - 1], Gen.Frequency((6, Gen.Const("")), (1, wrong)))

@@ -66,6 +66,7 @@ public sealed class MessageWriterTests
     [InlineData(Target.Direct, "direct")]
     [InlineData(Target.Group, "group")]
     [InlineData(Target.Broadcast, "broadcast")]
+    [InlineData(Target.Role, "role")]
     [InlineData(Target.Echo, "echo")]
     public void Write_SpellsTheTarget_AsTheProtocolDoes(Target target, string name) =>
         Assert.Contains(
@@ -76,7 +77,8 @@ public sealed class MessageWriterTests
     [InlineData("\"", "\\\"")]
     [InlineData("\\", "\\\\")]
     [InlineData("\r\n\t", "\\r\\n\\t")]
-    [InlineData("\0\b\u001f", "\\u0000\\u0008\\u001f")]
+    [InlineData("\b\f", "\\b\\f")]
+    [InlineData("\0\v\u001f", "\\u0000\\u000b\\u001f")]
     [InlineData("a/b<c>&'", "a/b<c>&'")]
     [InlineData("é語😀\u2028\u2029\u007f\ufeff", "é語😀\u2028\u2029\u007f\ufeff")]
     [InlineData("é\"😀", "é\\\"😀")]

@@ -125,7 +125,11 @@ public sealed class PipelineTests : IDisposable
         {
             var response = ResponseOf(command)!;
             Assert.Single(provider.GetServices(typeof(IRequestHandler<,>).MakeGenericType(command, response)));
-            Assert.NotEmpty(provider.GetServices(typeof(IValidator<>).MakeGenericType(command)));
+            // Exactly one, or what all commands have in common would be checked twice. Who asks which instances run says
+            // nothing that could be wrong.
+            Assert.Equal(
+                command == typeof(ReadInstances) ? 0 : 1,
+                provider.GetServices(typeof(IValidator<>).MakeGenericType(command)).Count());
             Assert.Single(provider.GetServices(typeof(IPipelineBehavior<,>).MakeGenericType(command, response)));
         }
     }
@@ -156,7 +160,7 @@ public sealed class PipelineTests : IDisposable
         using var own = Provider(new ServiceCollection().AddSingleton<TimeProvider>(time));
         Assert.Same(time, own.GetRequiredService<TimeProvider>());
         Assert.Same(TimeProvider.System, provider.GetRequiredService<TimeProvider>());
-        var ack = own.GetRequiredService<ServerMessages>().Ack(Some.Client, Some.Group, "m1", 1);
+        var ack = own.GetRequiredService<ServerMessages>().Ack(Some.Client, Some.Group, "m1", Outcome.Published(1));
         Assert.Equal(time.GetUtcNow().UtcDateTime, ack.SentAt);
     }
 

@@ -1,9 +1,11 @@
+using System.Text;
 using System.Text.Json;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
 using Aether.Domain;
 using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
 using Xunit;
 
 namespace Aether.Tests.Unit;
@@ -12,6 +14,7 @@ public sealed class PresenceAnnouncerTests
 {
     private readonly FakeTimeProvider time = new();
     private readonly List<Message> published = [];
+    private readonly IPresenceStore presence = Substitute.For<IPresenceStore>();
     private readonly PresenceAnnouncer announcer;
 
     public PresenceAnnouncerTests() => announcer = new PresenceAnnouncer(
@@ -118,8 +121,97 @@ public sealed class PresenceAnnouncerTests
             payload.RootElement.GetProperty("left").GetRawText());
     }
 
-    private static Member MemberOf(string client) =>
-        new(VisionId.Parse(client), Role.Worker, "{}"u8.ToArray(), 1, DateTime.UnixEpoch, DateTime.UnixEpoch);
+    [Fact]
+    public void OnChanged_GoesByVersion_GivenChangesThatComeInAnotherOrder()
+    {
+        Went("moved", 600, version: 2);
+        Came("moved", 600, version: 3);
+        Came("moved", 600, version: 1);
+        Went("away", 600, version: 4);
+        Came("away", 600, version: 3);
+        Went("away", 600, version: 2);
+        time.Advance(PresenceAnnouncer.Period);
+
+        var frame = Assert.Single(published);
+        Assert.Equal(["moved"], Names(frame, "joined"));
+        Assert.Equal(["away"], Names(frame, "left"));
+        Assert.Equal([3], Versions(frame, "joined"));
+        Assert.Equal([4], Versions(frame, "left"));
+    }
+
+    [Theory]
+    [InlineData("leave", 6, false)]
+    [InlineData("leave", 4, true)]
+    [InlineData("join", 6, false)]
+    [InlineData("update", 6, true)]
+    [InlineData("update", 4, true)]
+    [InlineData("changes", 6, false)]
+    public void Hear_NothingOlderIsTold_GivenWhatAnotherInstanceTold(string cmd, long version, bool isTold)
+    {
+        Came("heard", 600, version: 5);
+        Went("other", 600, version: 5);
+        string one = $$"""{"client_id":"heard","version":{{version}}}""";
+        Hear(cmd, "heard", cmd == "changes" ? $$"""{"joined":[1,{{one}}],"left":[{}]}""" : one);
+
+        time.Advance(PresenceAnnouncer.Period);
+
+        var frame = Assert.Single(published);
+        Assert.Equal(isTold ? ["heard"] : [], Names(frame, "joined"));
+        Assert.Equal(["other"], Names(frame, "left"));
+        if (isTold)
+            Assert.Equal([Math.Max(5, version)], Versions(frame, "joined"));
+    }
+
+    [Fact]
+    public void Hear_TheLeavingIsNotTold_GivenAClientThatMovedToAnotherInstanceWhichWasFaster()
+    {
+        Went("moved", 600, version: 5);
+        Came("other", 600, version: 6);
+        Hear("changes", "aether", """{"joined":[{"client_id":"moved","version":7}],"left":[]}""");
+
+        time.Advance(PresenceAnnouncer.Period);
+
+        Assert.Empty(Names(Assert.Single(published), "left"));
+    }
+
+    [Theory]
+    [InlineData("leave", "x", """{"version":9}""", true)]
+    [InlineData("leave", "x", "{}", false)]
+    [InlineData("leave", "x", """{"version":"9"}""", false)]
+    [InlineData("changes", "aether", """{"left":[7,{"client_id":8},{"client_id":"x","version":9}]}""", true)]
+    [InlineData("changes", "aether", """{"left":{"client_id":"x","version":9}}""", false)]
+    [InlineData("join", "x", """{"version":9}""", false)]
+    public void Hear_SaysWhoIsToldToHaveGone(string cmd, string from, string payload, bool isToldGone)
+    {
+        Hear(cmd, from, payload);
+
+        presence.Received(isToldGone ? 1 : 0).ToldGone(Some.Group, VisionId.Parse("x"), 9);
+    }
+
+    private static Member MemberOf(string client, long version = 0) =>
+        new(VisionId.Parse(client), Role.Worker, "{}"u8.ToArray(), 1, DateTime.UnixEpoch, DateTime.UnixEpoch)
+        {
+            Version = version,
+        };
+
+    private static long[] Versions(Message frame, string list)
+    {
+        using var payload = JsonDocument.Parse(frame.Payload);
+        return [.. payload.RootElement.GetProperty(list).EnumerateArray()
+            .Select(one => one.GetProperty("version").GetInt64())];
+    }
+
+    private void Hear(string cmd, string from, string payload) =>
+        new PresenceListener(announcer, presence).Hear(Some.Group, new Message
+        {
+            Type = MessageType.Presence,
+            Target = Target.Group,
+            FromId = from == "aether" ? VisionId.Server : VisionId.Parse(from),
+            GroupId = Some.Group,
+            Cmd = cmd,
+            Payload = Encoding.UTF8.GetBytes(payload),
+            SentAt = DateTime.UnixEpoch,
+        });
 
     private static string[] Names(Message frame, string list)
     {
@@ -128,9 +220,9 @@ public sealed class PresenceAnnouncerTests
             .Select(one => one.GetProperty("client_id").GetString()!)];
     }
 
-    private void Came(string client, int size) =>
-        announcer.OnChanged(Some.Group, new(PresenceTransition.Came, MemberOf(client), size));
+    private void Came(string client, int size, long version = 0) =>
+        announcer.OnChanged(Some.Group, new(PresenceTransition.Came, MemberOf(client, version), size));
 
-    private void Went(string client, int size, string? reason = null) =>
-        announcer.OnChanged(Some.Group, new(PresenceTransition.Went, MemberOf(client), size, reason));
+    private void Went(string client, int size, string? reason = null, long version = 0) =>
+        announcer.OnChanged(Some.Group, new(PresenceTransition.Went, MemberOf(client, version), size, reason));
 }

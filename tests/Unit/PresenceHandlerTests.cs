@@ -123,8 +123,8 @@ public sealed class PresenceHandlerTests
     {
         var group = hasGroup ? Some.Group : default;
         var client = hasClient ? Some.Client : default;
-        var join = new JoinValidator().Validate(new Join(group, client, Role.None));
-        var leave = new LeaveValidator().Validate(new Leave(group, client));
+        var join = new ClientRequestValidator<Join>().Validate(new Join(group, client, Role.None));
+        var leave = new ClientRequestValidator<Leave>().Validate(new Leave(group, client));
         Assert.Equal(field, join.Errors.SingleOrDefault()?.PropertyName);
         Assert.Equal(field, leave.Errors.SingleOrDefault()?.PropertyName);
     }

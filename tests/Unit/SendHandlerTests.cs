@@ -15,23 +15,24 @@ public sealed class SendHandlerTests
 
     private readonly IMessageBus bus = Substitute.For<IMessageBus>();
 
-    public static TheoryData<Target, ChannelName> Channels => new()
+    public static TheoryData<Target, object> Channels => new()
     {
         { Target.Direct, ChannelName.Client(Some.OtherClient) },
         { Target.Group, ChannelName.Group(Some.OtherGroup) },
+        { Target.Role, ChannelName.Group(Some.OtherGroup) },
         { Target.Broadcast, ChannelName.Broadcast },
     };
 
     [Theory]
     [MemberData(nameof(Channels), DisableDiscoveryEnumeration = true)]
-    public async Task Handle_PublishesTheMessageOnce_OnTheChannelOfItsTarget(Target target, ChannelName channel)
+    public async Task Handle_PublishesTheMessageOnce_OnTheChannelOfItsTarget(Target target, object channel)
     {
         var message = MessageTo(target);
         BusAnswers(PublishResult.To(2));
 
         var outcome = await Handle(message);
 
-        await bus.Received(1).PublishAsync(channel, message, Arg.Any<CancellationToken>());
+        await bus.Received(1).PublishAsync((ChannelName)channel, message, Arg.Any<CancellationToken>());
         Assert.Single(bus.ReceivedCalls());
         Assert.Equal(2, outcome.Instances);
         Assert.Null(outcome.Rejection);
@@ -65,6 +66,7 @@ public sealed class SendHandlerTests
 
     [Theory]
     [InlineData(Target.Group)]
+    [InlineData(Target.Role)]
     [InlineData(Target.Broadcast)]
     public async Task Handle_IsPublished_GivenThatNoInstanceHeardAMessageToMany(Target target)
     {
@@ -164,7 +166,7 @@ public sealed class SendHandlerTests
         return message.Target switch
         {
             Target.Direct => new SendDirectHandler(bus).Handle(new SendDirect(sender, message), cancellation),
-            Target.Group => new SendGroupHandler(bus).Handle(new SendGroup(sender, message), cancellation),
+            Target.Group or Target.Role => new SendGroupHandler(bus).Handle(new SendGroup(sender, message), cancellation),
             _ => new BroadcastHandler(bus).Handle(new Broadcast(sender, message), cancellation),
         };
     }

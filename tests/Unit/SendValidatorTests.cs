@@ -99,10 +99,10 @@ public sealed class SendValidatorTests
         var result = command switch
         {
             "direct" => new SendDirectValidator().Validate(new SendDirect(sender, addressed)),
-            "group" => new SendGroupValidator().Validate(new SendGroup(sender, message)),
+            "group" => new SendCommandValidator<SendGroup>().Validate(new SendGroup(sender, message)),
             "broadcast" => new BroadcastValidator().Validate(new Broadcast(sender, message)),
-            "echo" => new EchoValidator().Validate(new Echo(sender, message)),
-            _ => new HeartbeatValidator().Validate(new Heartbeat(sender, message)),
+            "echo" => new SendCommandValidator<Echo>().Validate(new Echo(sender, message)),
+            _ => new SendCommandValidator<Heartbeat>().Validate(new Heartbeat(sender, message)),
         };
         return result.IsValid ? null : result;
     }

@@ -1,4 +1,6 @@
 using System.Text;
+using Aether.Application;
+using Aether.Application.History;
 using Aether.Application.Wire;
 using Aether.Domain;
 using Microsoft.Extensions.Time.Testing;
@@ -21,7 +23,7 @@ public sealed class ServerMessagesTests
         $$"""
         "cmd":"ack","msg":null,"payload":{"status":"published","instances":2},"sent_at":"{{Now}}","reply_to":"m1"}
         """,
-        messages.Ack(Some.Client, Some.Group, "m1", 2));
+        messages.Ack(Some.Client, Some.Group, "m1", Outcome.Published(2)));
 
     [Fact]
     public void Error_HasCodeAndText_GivenARejection() => AssertIs(
@@ -42,9 +44,33 @@ public sealed class ServerMessagesTests
     [Fact]
     public void Gap_SaysSinceWhen_GivenATime() => AssertIs(
         $$"""
-        "cmd":"gap","msg":null,"payload":{"since":"2026-07-08T09:00:00Z"},"sent_at":"{{Now}}"}
+        "cmd":"gap","msg":null,"payload":{"since":"2026-07-08T09:00:00Z","types":["cmd","msg","presence"]},"sent_at":"{{Now}}"}
         """,
-        messages.Gap(Some.Client, Some.Group, new DateTime(2026, 7, 8, 9, 0, 0, DateTimeKind.Utc)));
+        messages.Gap(Some.Client, Some.Group, new DateTime(2026, 7, 8, 9, 0, 0, DateTimeKind.Utc), GapTypes.All));
+
+    [Fact]
+    public void Ack_SaysWhereItIsKept_GivenAKeptMessageAndADuplicate()
+    {
+        AssertIs(
+            $$"""
+            "cmd":"ack","msg":null,"payload":{"status":"published","instances":2,"pos":"e1:7"},"sent_at":"{{Now}}","reply_to":"m1"}
+            """,
+            messages.Ack(Some.Client, Some.Group, "m1", Outcome.Kept(2, new Position("e1", 7))));
+        AssertIs(
+            $$"""
+            "cmd":"ack","msg":null,"payload":{"status":"duplicate","instances":0,"pos":"e1:7"},"sent_at":"{{Now}}","reply_to":"m1"}
+            """,
+            messages.Ack(Some.Client, Some.Group, "m1", Outcome.Duplicate(new Position("e1", 7))));
+    }
+
+    [Fact]
+    public void Gap_NamesTheTypes_InOneOrder() => AssertIs(
+        $$"""
+        "cmd":"gap","msg":null,"payload":{"since":"2026-07-08T09:00:00Z","types":["msg","presence"]},"sent_at":"{{Now}}"}
+        """,
+        messages.Gap(
+            Some.Client, Some.Group, new DateTime(2026, 7, 8, 9, 0, 0, DateTimeKind.Utc),
+            GapTypes.Presence | GapTypes.Msg));
 
     [Fact]
     public void Welcome_TellsTheLimits_GivenAll()

@@ -1,6 +1,7 @@
 using System.Text;
 using Aether.Application.Messaging;
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
 using CsCheck;
 
@@ -65,6 +66,9 @@ internal static class Generated
             .Array[0, 40]
             .Select(string.Concat);
 
+    private static readonly System.Text.Json.JsonSerializerOptions Relaxed =
+        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static readonly Gen<string> MessageId =
         Gen.Char[' ', '~'].Array[1, 64].Select(chars => new string(chars));
 
@@ -79,7 +83,7 @@ internal static class Generated
     public static readonly Gen<Message> Message = Gen.Select(
         Gen.Enum<MessageType>(),
         Gen.Enum<Target>(),
-        Gen.Select(Id, Id, Id),
+        Gen.Select(Id, Id, Id, Gen.Enum<Role>()),
         Gen.Select(Gen.Null(Text), Gen.Null(Text), Gen.Null(MessageId), Gen.Null(MessageId)),
         Object(3),
         Gen.Long[DateTime.MinValue.Ticks, DateTime.MaxValue.Ticks],
@@ -97,7 +101,42 @@ internal static class Generated
             SentAt = new DateTime(ticks, DateTimeKind.Utc),
             Id = texts.Item3,
             ReplyTo = texts.Item4,
+            ToRole = target == Target.Role && ids.Item4 == Role.None ? Role.Worker : ids.Item4,
         });
+
+    /// <summary>
+    /// Ways to write a message as senders do: without what is empty, and with texts raw, in escapes, or in both.
+    /// </summary>
+    public static readonly Gen<Func<Message, string>> Spelling = Gen.Select(Gen.Int[0, 2], Gen.Bool, Blank, Spell);
+
+    private static Func<Message, string> Spell(int texts, bool zone, string blank) => message =>
+    {
+        string Text(string text) => texts switch
+        {
+            0 => System.Text.Json.JsonSerializer.Serialize(text, Relaxed),
+            1 => Escaped(text),
+            _ => string.Concat("\"", string.Concat(text.Select(c => $"\\u{(int)c:x4}")), "\""),
+        };
+        var fields = new List<string>
+        {
+            $"\"msg_type\":\"{message.Type.ToString().ToLowerInvariant()}\"",
+            $"\"target\":\"{message.Target.ToString().ToLowerInvariant()}\"",
+            $"\"from_id\":{Text(message.FromId.Value)}",
+            $"\"payload\":{Encoding.UTF8.GetString(message.Payload.Span)}",
+            $"\"sent_at\":\"{message.SentAt.ToString("yyyy-MM-ddTHH:mm", System.Globalization.CultureInfo.InvariantCulture)}{(zone ? "Z" : "")}\"",
+        };
+        foreach (var (name, text) in (ReadOnlySpan<(string, string?)>)
+            [("cmd", message.Cmd), ("msg", message.Msg), ("id", message.Id), ("reply_to", message.ReplyTo)])
+        {
+            if (text is not null)
+                fields.Add($"\"{name}\":{Text(text)}");
+        }
+        if (!message.ToId.IsEmpty)
+            fields.Add($"\"to_id\":{Text(message.ToId.Value)}");
+        if (message.ToRole != Role.None)
+            fields.Add($"\"to_role\":{Text(RoleNames.Of(message.ToRole))}");
+        return "{" + blank + string.Join("," + blank, fields) + blank + "}";
+    };
 
     private static Gen<string> Object(int depth) =>
         Gen.Select(Text.Select(Escaped), Blank, Value(depth), (name, blank, value) => $"{name}{blank}:{blank}{value}")

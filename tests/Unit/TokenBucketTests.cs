@@ -34,6 +34,20 @@ public sealed class TokenBucketTests
     }
 
     [Fact]
+    public void Owe_IsPaidBackBeforeAnythingIsGiven_ButNeverMoreThanABucket()
+    {
+        var bucket = new TokenBucket(10, 0);
+        bucket.Owe(12, 10);
+        Assert.False(bucket.TryTake(1_000, 10, 2));
+        Assert.Equal(1, bucket.MsToNext(1_000));
+        Assert.True(bucket.TryTake(1_000, 10, 3));
+
+        bucket.Owe(1_000_000, 10);
+        Assert.False(bucket.TryTake(1_000, 10, 13));
+        Assert.True(bucket.TryTake(1_000, 10, 14));
+    }
+
+    [Fact]
     public void TryTake_NeverGivesMoreThanBurstAndRate_GivenAnyTimes() =>
         Gen.Select(Gen.Int[1, 50], Gen.Int[1, 2_000], Gen.Int[0, 300].Array[1, 300]).Sample((burst, rate, pauses) =>
         {

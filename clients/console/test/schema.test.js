@@ -10,7 +10,7 @@ const message = (more) => ({
 });
 
 for (const more of [
-  {}, { msg_type: "cmd", cmd: "go" }, { target: "direct", to_id: "w-1" }, { id: "a b ~", reply_to: "x" },
+  {}, { msg_type: "cmd", cmd: "go" }, { target: "direct", to_id: "w-1" }, { target: "role", to_role: "worker" }, { id: "a b ~", reply_to: "x" },
   { cmd: "x".repeat(256) }, { group_id: "g" },
 ]) {
   test(`check finds nothing wrong with ${JSON.stringify(more).slice(0, 60)}`, () =>
@@ -23,6 +23,8 @@ for (const [field, more] of [
   ["target", { target: "all" }],
   ["to_id", { to_id: "a b" }],
   ["to_id", { to_id: "x".repeat(65) }],
+  ["to_role", { target: "role" }],
+  ["to_role", { target: "role", to_role: "boss" }],
   ["to_id", { target: "direct" }],
   ["to_id", { target: "direct", to_id: undefined }],
   ["cmd", { msg_type: "cmd" }],
@@ -46,7 +48,8 @@ test("hint says in words what the schema says of a field", () => {
 });
 
 test("choices are the schema's enumerations", () => {
-  assert.deepEqual(choices(schema, "target"), ["direct", "group", "broadcast", "echo"]);
+  assert.deepEqual(choices(schema, "target"), ["direct", "group", "broadcast", "role", "echo"]);
+  assert.deepEqual(choices(schema, "to_role"), ["controller", "worker", "observer"]);
   assert.deepEqual(choices(schema, "cmd"), []);
 });
 

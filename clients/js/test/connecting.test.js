@@ -1,5 +1,5 @@
+// From the first attempt until it is open: states, refused upgrades, credentials.
 import assert from "node:assert/strict";
-import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { AetherError, connect } from "../aether.js";
 import { Server, settle } from "./scripted-server.js";
@@ -18,55 +18,11 @@ async function retriesAfter(ms) {
   await server.pass(1);
   assert.equal(server.sockets.length, before + 1, `not tried after ${ms} ms`);
 }
-
 const never = async () => {
   const before = server.sockets.length;
   await server.pass(3_600_000);
   assert.equal(server.sockets.length, before);
 };
-
-describe("close codes", () => {
-  const table = [
-    // code, earliest and latest first retry, latest tenth retry
-    [1000, 0, 1_000, 30_000], [1001, 0, 5_000, 5_000], [1005, 0, 1_000, 30_000], [1006, 0, 1_000, 30_000],
-    [1009, 0, 1_000, 30_000], [1011, 0, 1_000, 30_000], [1012, 0, 5_000, 5_000], [1013, 0, 5_000, 30_000],
-    [1014, 0, 1_000, 30_000], [4100, 1_000, 2_000, 31_000], [4101, 1_000, 2_000, 31_000], [4102, 1_000, 2_000, 31_000],
-    [4199, 1_000, 2_000, 31_000], [4200, 0, 1_000, 30_000],
-  ];
-  for (const [code, earliest, latest, last] of table) {
-    test(`${code} comes back after ${earliest} to ${latest} ms, and at last ${last}`, async () => {
-      const me = await server.open();
-      server.socket.drop(code, "because");
-      assert.equal(me.state, "reconnecting");
-      assert.equal(me.reason, `because (${code})`);
-      await retriesAfter(earliest);
-      me.close();
-
-      server.chance = 1;
-      await server.open();
-      server.socket.drop(code);
-      await retriesAfter(latest);
-      for (let i = 0; i < 8; i++) {
-        server.socket.accept();
-        server.socket.drop(code);
-        await server.pass(40_000);
-      }
-      server.socket.accept();
-      server.socket.drop(code);
-      await retriesAfter(last);
-    });
-  }
-  for (const code of [1002, 1003, 1007, 4000, 4001, 4002, 4004, 4005, 4099]) {
-    test(`${code} closes for good`, async () => {
-      const me = await server.open({ key: "k" });
-      server.socket.drop(code, "that is why");
-      assert.equal(me.state, "closed");
-      assert.equal(me.reason, `that is why (${code})`);
-      await assert.rejects(me.send({}), { code: "closed", closeCode: code });
-      await never();
-    });
-  }
-});
 
 describe("states", () => {
   test("every change is told with its reason", async () => {
@@ -299,162 +255,4 @@ describe("credentials", () => {
       assert.equal(server.sockets.length, 1);
     });
   }
-});
-
-describe("a dead connection", () => {
-  test("is found by a heartbeat that nothing answers", async () => {
-    const me = await server.open();
-    await server.pass(30_000);
-    assert.deepEqual([server.socket.sent[0].msg_type, server.socket.sent[0].target], ["heartbeat", "echo"]);
-    await server.pass(9_999);
-    assert.equal(me.state, "open");
-    await server.pass(1);
-    assert.equal(me.state, "reconnecting");
-    assert.equal(me.reason, "no answer to a heartbeat");
-    assert.ok(server.sockets[0].closed);
-  });
-
-  test("is given up after a short interval too", async () => {
-    const me = await server.open({ heartbeat: 2_000 });
-    await server.pass(2_000);
-    await server.pass(2_000);
-    assert.equal(me.state, "reconnecting");
-  });
-
-  test("is not one that says something else", async () => {
-    const me = await server.open();
-    await server.pass(30_000);
-    await server.pass(1);
-    server.socket.receive({ msg: "busy" });
-    await server.pass(20_000);
-    assert.equal(me.state, "open");
-  });
-
-  test("ping measures the round trip", async () => {
-    const me = await server.open();
-    assert.equal(me.latency, undefined);
-    const pong = me.ping();
-    await server.pass(40);
-    server.socket.receive(server.socket.sent[0]);
-    assert.equal(await pong, 40);
-    assert.equal(me.latency, 40);
-    await server.pass(20_000);
-    assert.equal(me.state, "open");
-  });
-
-  test("ping needs a connection", async () => {
-    const me = await server.connect();
-    await assert.rejects(me.ping(), { code: "connection_lost" });
-  });
-});
-
-describe("online and visibilitychange", () => {
-  let page;
-  beforeEach(() => {
-    page = Object.assign(new EventTarget(), { hidden: false });
-    const network = new EventTarget();
-    globalThis.document = page;
-    globalThis.addEventListener = network.addEventListener.bind(network);
-    globalThis.dispatch = type => network.dispatchEvent(new Event(type));
-  });
-  afterEach(() => {
-    delete globalThis.document;
-    delete globalThis.addEventListener;
-    delete globalThis.dispatch;
-  });
-
-  test("try at once while waiting", async () => {
-    server.chance = 1;
-    await server.open();
-    server.socket.drop(1012);
-    globalThis.dispatch("online");
-    await retriesAfter(0);
-  });
-
-  test("not while the page is hidden", async () => {
-    server.chance = 1;
-    await server.open();
-    server.socket.drop(1012);
-    page.hidden = true;
-    page.dispatchEvent(new Event("visibilitychange"));
-    await retriesAfter(5_000);
-  });
-
-  test("not before the server wants it", async () => {
-    server.chance = 1;
-    await server.open();
-    server.socket.drop(4100);
-    await server.pass(400);
-    page.dispatchEvent(new Event("visibilitychange"));
-    await retriesAfter(600);
-  });
-
-  test("ask an open connection for a sign of life", async () => {
-    const me = await server.open();
-    page.dispatchEvent(new Event("visibilitychange"));
-    await settle();
-    assert.equal(server.socket.sent[0].msg_type, "heartbeat");
-    await server.pass(10_000);
-    assert.equal(me.state, "reconnecting");
-  });
-
-  test("do nothing after close", async () => {
-    const me = await server.connect();
-    me.close();
-    globalThis.dispatch("online");
-    page.dispatchEvent(new Event("visibilitychange"));
-    await never();
-    assert.equal(getEventListeners(page, "visibilitychange").length, 0);
-  });
-});
-
-describe("options", () => {
-  const good = { url: "https://h", group: "g", WebSocket: class {} };
-  const bad = [
-    ["url", { url: "ftp://h" }], ["url", { url: "nonsense" }], ["url", { url: undefined }], ["url", { url: "https://h/?a=b" }],
-    ["group", { group: undefined }], ["group", { group: "a b" }], ["group", { group: "x".repeat(65) }], ["group", { group: "" }],
-    ["group", { group: "aether" }], ["client", { client: "ä" }], ["client", { client: "a\n" }], ["client", { client: 5 }],
-    ["role", { role: "boss" }], ["key", { key: "" }], ["key", { key: 5 }], ["key", { token: {} }],
-    ["token", { key: "a", token: "b" }], ["outbox", { outbox: "many" }], ["outbox", { outbox: -1 }],
-    ["heartbeat", { heartbeat: 0 }], ["heartbeat", { heartbeat: "x" }], ["WebSocket", { WebSocket: undefined }],
-  ];
-  for (const [name, options] of bad) {
-    test(`${name}: ${JSON.stringify(options)} is a TypeError that names it`, { skip: name === "WebSocket" && "WebSocket" in globalThis }, () => {
-      assert.throws(() => connect({ ...good, ...options }), error => error instanceof TypeError && error.message.startsWith(`${name}: `));
-    });
-  }
-
-  const urls = [
-    ["http://h:1", "ws://h:1/v3/ws/group/g/client/me?echo=on"],
-    ["https://h/prefix//", "wss://h/prefix/v3/ws/group/g/client/me?echo=on"],
-    ["ws://h/", "ws://h/v3/ws/group/g/client/me?echo=on"],
-    ["wss://h/a/b", "wss://h/a/b/v3/ws/group/g/client/me?echo=on"],
-  ];
-  for (const [url, expected] of urls) {
-    test(`${url} becomes ${expected}`, async () => {
-      await server.connect({ url });
-      assert.equal(server.socket.url, expected);
-    });
-  }
-
-  test("role and echo are part of the address", async () => {
-    await server.connect({ role: "worker", echo: false });
-    assert.match(server.socket.url, /\?role=worker&echo=off$/);
-  });
-
-  test("in a page the server is where the page comes from", async () => {
-    globalThis.location = { origin: "https://page.example" };
-    try {
-      await server.connect({ url: undefined });
-      assert.equal(new URL(server.socket.url).origin, "wss://page.example");
-    } finally {
-      delete globalThis.location;
-    }
-  });
-
-  test("a client that is not named gets a random id", async () => {
-    const [a, b] = [await server.connect({ client: undefined }), await server.connect({ client: undefined })];
-    assert.match(a.client, /^js-\d+$/);
-    assert.notEqual(a.client, b.client);
-  });
 });

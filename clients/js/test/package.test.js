@@ -1,40 +1,86 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const home = fileURLToPath(new URL("..", import.meta.url));
 const run = (command, ...args) => execFileSync(command, args, { cwd: home, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-const tsc = (...args) => run(process.execPath, join(home, "node_modules/typescript/bin/tsc"), ...args);
-
-test("the module is at most 6 KiB as it is served", () => {
-  const bytes = gzipSync(readFileSync(join(home, "aether.js")), { level: 9 }).length;
-  assert.ok(bytes <= 6_144, `${bytes} bytes`);
-});
-
-test("the module imports nothing", () => {
-  assert.doesNotMatch(readFileSync(join(home, "aether.js"), "utf8"), /^import |\bimport\((?!"\.\/types\.js"\)\.)/m);
-});
-
-test("the types are right", () => tsc());
-
-test("aether.d.ts is what the module generates", () => {
+const inFolder = use => {
   const folder = mkdtempSync(join(tmpdir(), "aether-"));
   try {
-    tsc("--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", folder);
-    assert.equal(readFileSync(join(home, "aether.d.ts"), "utf8"), readFileSync(join(folder, "aether.d.ts"), "utf8"), "npm run types");
+    return use(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
+};
+
+test("the module is small as it is sent", () => {
+  const module = readFileSync(join(home, "aether.js"));
+  const bytes = [gzipSync(module, { level: 9 }).length, brotliCompressSync(module).length];
+  assert.ok(bytes[0] <= 10_464 && bytes[1] <= 9_552, `${bytes} bytes with gzip and brotli`);
 });
+
+test("the module imports nothing", () => {
+  assert.doesNotMatch(readFileSync(join(home, "aether.js"), "utf8"), /\bimport[ ({]/);
+});
+
+test("what is committed is what the sources give", () => inFolder(folder => {
+  run(process.execPath, "build.mjs", folder);
+  for (const name of ["aether.js", "aether.js.map", "aether.d.ts"]) {
+    assert.ok(readFileSync(join(folder, name)).equals(readFileSync(join(home, name))), `${name}: run npm run build`);
+  }
+}));
+
+test("no module is longer than 150 lines", () => {
+  for (const name of readdirSync(join(home, "src"), { recursive: true })) {
+    if (!name.endsWith(".ts")) continue;
+    const lines = readFileSync(join(home, "src", name), "utf8").split("\n").length - 1;
+    assert.ok(lines <= 150, `${name}: ${lines}`);
+  }
+});
+
+test("the types are those of one's own commands and states", () => inFolder(folder => {
+  const file = join(folder, "use.ts");
+  writeFileSync(file, `
+    import { connect, type Connection, type Member } from ${JSON.stringify(join(home, "aether.js"))};
+    type Mine = { start: { payload: { speed: number }; reply: { ok: boolean } }; stop: {} };
+    const me = connect<Mine, { busy: boolean }>({ group: "g", retry: { attempts: 3 }, heartbeat: null });
+    me.on("cmd:start", ({ payload }) => payload.speed.toFixed());
+    me.handle("start", ({ speed }, message) => { const n: number = speed + message.payload.speed; return { n }; });
+    const ok: Promise<boolean> = me.request("w", "start", { speed: 1 }).then(({ payload }) => payload.ok);
+    me.group.send({ cmd: "start", payload: { speed: 1 } });
+    const all = me.group.request("start", { speed: 1 }, { role: "worker" });
+    (async () => { for await (const { message } of all) message?.payload.ok.valueOf(); const { missing } = await all; missing[0].length; })();
+    const members: readonly Member<{ busy: boolean }>[] = me.presence.getSnapshot();
+    me.setState({ busy: true });
+    me.on("state", ({ state, code }) => state === "closed" && code.length);
+    me.history({ channel: "client", limit: 5 }).then(({ messages: [first], pos, reason }) => [first!.payload, pos?.length, reason?.length]);
+    const plain: Connection = connect({ group: "g" });
+    plain.send({ msg: "x", payload: { any: 1 } }); plain.on("cmd:anything", message => message.reply({}));
+    (async () => { (await me.opened).close(); await me.opened({ timeout: 5 }); })();
+    // @ts-expect-error
+    me.request("w", "start", { speed: "fast" });
+    // @ts-expect-error
+    me.setState({ busy: 1 });
+    // @ts-expect-error
+    me.on("mesage", () => {});
+    // @ts-expect-error
+    me.history({ channel: "all" });
+    // @ts-expect-error
+    connect({ group: "g", clientId: "x" });
+    void ok; void members;
+  `);
+  run(process.execPath, "node_modules/typescript/bin/tsc", "--ignoreConfig", "--noEmit", "--strict", "--target", "es2022", "--module", "nodenext",
+    "--lib", "es2022,dom,dom.asynciterable,esnext.disposable", file);
+}));
 
 test("the package holds what it should", () => {
   const [{ files, name, version }] = JSON.parse(run("npm", "pack", "--dry-run", "--json"));
-  assert.equal(`${name}@${version}`, "@aether/realtime@3.0.0");
+  assert.equal(`${name}@${version}`, "@aether/realtime@3.1.0");
   assert.deepEqual(files.map(({ path }) => path).sort(),
-    ["README.md", "aether.d.ts", "aether.js", "package.json", "types.d.ts"]);
+    ["README.md", "aether.d.ts", "aether.js", "aether.js.map", "package.json", "react.d.ts", "react.js"]);
 });

@@ -7,6 +7,13 @@ export const start = Date.UTC(2030, 0, 1);
 /** Lets everything happen that waits for nothing but its turn. */
 export const settle = () => new Promise(setImmediate);
 
+/** What has become of a promise by now: `value` or `error`, or nothing yet. */
+export const outcome = promise => {
+  const seen = {};
+  promise.then(value => { seen.value = value; }, error => { seen.error = error; });
+  return seen;
+};
+
 export class Server {
   sockets = [];
   asked = [];
@@ -33,11 +40,13 @@ export class Server {
   }
 
   get socket() {
-    return this.sockets.at(-1);
+    return this.sockets[this.sockets.length - 1];
   }
 
   refuses(status, detail = "", headers = {}) {
-    this.http = () => new Response(JSON.stringify({ detail }), { status, headers });
+    this.http = () => new Response(JSON.stringify({ status, detail }), {
+      status, headers: { "Content-Type": "application/problem+json", ...headers },
+    });
   }
 
   /** A connection that has made its first attempt; it is closed when the test ends. */
@@ -45,7 +54,7 @@ export class Server {
     const { WebSocket, fetch } = this;
     const me = connect({ url: "https://host.example", group: "g", client: "me", WebSocket, fetch, ...options });
     me.seen = [];
-    for (const event of ["msg", "cmd", "presence", "gap", "error", "state"])
+    for (const event of ["msg", "cmd", "presence", "recovered", "gap", "error", "state"])
       me.on(event, value => me.seen.push([event, value]));
     me.all = event => me.seen.filter(([name]) => name === event).map(([, value]) => value);
     this.connections.push(me);
@@ -53,6 +62,14 @@ export class Server {
     return me;
   }
   connections = [];
+
+  /** Connects and waits for nothing. */
+  raw(options = {}) {
+    const { WebSocket, fetch } = this;
+    const me = connect({ url: "https://host.example", group: "g", client: "me", WebSocket, fetch, ...options });
+    this.connections.push(me);
+    return me;
+  }
 
   async open(options) {
     const me = await this.connect(options);
@@ -123,4 +140,13 @@ class Socket {
     if (how !== "without an error") this.onerror({});
     if (how !== "without a close") this.drop();
   }
+}
+
+/** One of the sources, as a module: the table and the like are tested by themselves. */
+export async function load(file) {
+  const { buildSync } = await import("esbuild");
+  const { outputFiles: [{ text }] } = buildSync({
+    entryPoints: [new URL(`../src/${file}`, import.meta.url).pathname], bundle: true, write: false, format: "esm", target: "es2020",
+  });
+  return import("data:text/javascript," + encodeURIComponent(text));
 }

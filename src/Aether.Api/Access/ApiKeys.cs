@@ -9,7 +9,14 @@ namespace Aether.Api.Access;
 /// <summary>What a credential grants.</summary>
 /// <param name="Credential">Tells it from others, without being it; empty when none was asked for.</param>
 /// <param name="Access">What it grants.</param>
-internal sealed record Grant(string Credential, Domain.Access Access);
+internal sealed record Grant(string Credential, Domain.Access Access)
+{
+    /// <summary>Stands for the credential of a user whom the host let in; no change of keys takes it away.</summary>
+    public const string OfHost = "host";
+
+    /// <summary>The only role that may be taken; <see langword="null"/>: any.</summary>
+    public Role? Role { get; init; }
+}
 
 /// <summary>
 /// Finds the API key that a request shows. Keys are kept and compared as hashes, every one of them each time, so that
@@ -22,6 +29,9 @@ internal sealed class ApiKeys : IDisposable
 
     /// <summary>The subprotocol entry of browsers, which cannot set headers; base64url of the key follows.</summary>
     public const string ProtocolPrefix = "aether.auth.";
+
+    /// <summary>What a key is told that is right, and grants nothing here.</summary>
+    public const string NotForThisGroup = "this API key is not good for this group";
 
     private readonly LiveOptions options;
     private volatile Table table;
@@ -44,17 +54,25 @@ internal sealed class ApiKeys : IDisposable
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="basic">Whether the key may also be the password of Basic authentication.</param>
-    public Grant? Find(HttpRequest request, bool basic = false)
+    /// <param name="bearer">Whether it may also be a Bearer token.</param>
+    public Grant? Find(HttpRequest request, bool basic = false, bool bearer = false)
     {
         var keys = table;
         if (keys.Keys.Length == 0)
             return keys.Anonymous;
-        return TryReadCredential(request, basic, out byte[] key) ? keys.Find(key) : null;
+        return TryReadCredential(request, basic, bearer, out byte[] key) ? keys.Find(key) : null;
     }
+
+    /// <summary>Whether a request shows something in a place that only API keys have.</summary>
+    public static bool IsShown(HttpRequest request) =>
+        request.Headers.ContainsKey(HeaderName)
+        || Subprotocols.Of(request).Any(protocol => protocol.StartsWith(ProtocolPrefix, StringComparison.Ordinal));
 
     /// <summary>Whether a credential that was good once still is, for this group.</summary>
     public bool StillGrants(string credential, VisionId group)
     {
+        if (credential == Grant.OfHost)
+            return true;
         var keys = table;
         return keys.Keys.Length == 0
             ? credential.Length == 0
@@ -69,7 +87,7 @@ internal sealed class ApiKeys : IDisposable
         Changed?.Invoke();
     }
 
-    private static bool TryReadCredential(HttpRequest request, bool basic, out byte[] key)
+    private static bool TryReadCredential(HttpRequest request, bool basic, bool bearer, out byte[] key)
     {
         key = [];
         int found = 0;
@@ -86,10 +104,11 @@ internal sealed class ApiKeys : IDisposable
             if (!TryDecode(protocol.AsSpan(ProtocolPrefix.Length), out key))
                 return false;
         }
-        if (basic && request.Headers.Authorization.Count > 0)
+        if ((basic || bearer) && request.Headers.Authorization.Count > 0)
         {
             found++;
-            if (!BasicCredential.TryRead(request, out key))
+            if (!(basic && BasicCredential.TryRead(request, out key))
+                && !(bearer && BearerCredential.TryRead(request, out key)))
                 return false;
         }
         return found == 1 && key.Length > 0;
@@ -128,9 +147,9 @@ internal sealed class ApiKeys : IDisposable
 
         private static Key ToKey(ApiKeyOptions key)
         {
-            bool everywhere = key.Groups.Count == 0 || key.Groups.Contains("*");
+            bool everywhere = key.Groups is null || key.Groups.Contains("*");
             var access = new Domain.Access(
-                PermissionNames.Parse(key.Permissions), everywhere ? null : key.Groups.Select(VisionId.Parse));
+                PermissionNames.Parse(key.Permissions), everywhere ? null : key.Groups!.Select(VisionId.Parse));
             byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(key.Key));
             // By the key and not by its name: a key that was replaced under the same name is revoked.
             return new Key(hash, new Grant(Convert.ToHexString(hash), access));

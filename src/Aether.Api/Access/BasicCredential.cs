@@ -6,10 +6,11 @@ namespace Aether.Api.Access;
 /// </summary>
 internal static class BasicCredential
 {
-    /// <summary>Makes a browser ask for it.</summary>
-    public const string Challenge = "Basic realm=\"Aether console\", charset=\"UTF-8\"";
-
     private const string Scheme = "Basic ";
+
+    /// <summary>Makes a browser ask for it.</summary>
+    /// <param name="realm">What it is asked for.</param>
+    public static string Challenge(string realm) => $"Basic realm=\"{realm}\", charset=\"UTF-8\"";
 
     /// <summary>Reads the password; <see langword="false"/>: there is not exactly one that can be read.</summary>
     public static bool TryRead(HttpRequest request, out byte[] password)

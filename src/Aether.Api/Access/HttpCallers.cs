@@ -1,73 +1,130 @@
-using System.Net;
 using Aether.Api.Http;
 using Aether.Domain;
 
 namespace Aether.Api.Access;
 
 /// <summary>
-/// Who may use the HTTP API: whoever shows a key that grants it, or, where no keys are configured, programs on the same
-/// machine, which then may do everything.
+/// Who may use the HTTP API: whoever shows a key that grants it, a user to whom the host grants it, or, where there are
+/// neither keys nor users, programs on the same machine, which then may do everything.
 /// </summary>
-internal sealed class HttpCallers(ApiKeys apiKeys)
+internal sealed class HttpCallers(ApiKeys apiKeys, Origins origins, HostUsers users)
 {
-    // A request with one of them came through a proxy, and the address of the connection is the proxy's. The last one
-    // is what the forwarded-headers middleware leaves behind when it has replaced the address by what a header said.
-    private static readonly string[] SignsOfAProxy =
-        ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via", "X-Original-For"];
+    /// <summary>
+    /// Whether what a request is about has to be read before it is known what it may do: the host is asked about that.
+    /// </summary>
+    public bool DependOnWhatIsAsked(HttpRequest request) => users.AreAsked(request);
 
-    /// <summary>What the caller may do; <see langword="null"/>: nothing, and the refusal says why.</summary>
+    /// <summary>Finds what the caller may do.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="refusal">Why not.</param>
-    /// <param name="basic">Whether the key may also be the password of Basic authentication.</param>
-    public Domain.Access? Find(HttpContext context, out IResult refusal, bool basic = false)
+    /// <param name="group">The group it is about; empty: none.</param>
+    /// <param name="client">The client it is about; empty: none.</param>
+    /// <param name="basic">
+    /// What is asked for with Basic authentication, where the key may also be its password; else
+    /// <see langword="null"/>.
+    /// </param>
+    /// <param name="bearer">Whether the key may also be a Bearer token.</param>
+    public async ValueTask<Caller> FindAsync(
+        HttpContext context,
+        VisionId group = default,
+        VisionId client = default,
+        string? basic = null,
+        bool bearer = false)
     {
-        refusal = Results.Empty;
+        if (users.AreAsked(context.Request, basic is not null, bearer))
+            return await FindUserAsync(context, group, client, basic).ConfigureAwait(false);
         if (!apiKeys.Required)
-        {
-            if (IsLocal(context))
-                return Domain.Access.Full;
-            refusal = Problems.Forbidden("no API keys are configured, so only callers on the same machine are served");
-            return null;
-        }
-        if (apiKeys.Find(context.Request, basic) is { } grant)
-            return grant.Access;
-        if (basic)
-            context.Response.Headers.WWWAuthenticate = BasicCredential.Challenge;
-        refusal = Problems.Unauthorized();
-        return null;
+            return RefuseWithoutKeys(context) is { } why ? new(Problems.Forbidden(why)) : new(Domain.Access.Full);
+        if (apiKeys.Find(context.Request, basic is not null, bearer) is { } grant)
+            return new(grant.Access);
+        if (basic is not null)
+            context.Response.Headers.WWWAuthenticate = BasicCredential.Challenge(basic);
+        return new(Problems.Unauthorized());
+    }
+
+    /// <summary>Finds out whether the caller may operate a group.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="groupId">The group as it was asked for.</param>
+    /// <param name="clientId">The client of it that was asked for, if one was.</param>
+    public async ValueTask<Operator> AdmitAsync(HttpContext context, string groupId, string? clientId = null)
+    {
+        bool isGroup = VisionId.TryParse(groupId, out var group);
+        var client = default(VisionId);
+        bool isClient = clientId is null || VisionId.TryParse(clientId, out client);
+        // The host is asked about ids only, and a stranger learns no more than that it has to show a key.
+        if (users.AreAsked(context.Request) && !(isGroup && isClient))
+            return new(Problems.BadRequest(isGroup ? "client_id" : "group_id", VisionId.Rule));
+        var caller = await FindAsync(context, group, client).ConfigureAwait(false);
+        if (caller.Access is not { } access)
+            return new(caller.Refusal!);
+        if (!access.Has(Permissions.Admin))
+            return new(Problems.NeedsAdmin());
+        if (!isGroup)
+            return new(Problems.BadRequest("group_id", VisionId.Rule));
+        if (!access.Covers(group))
+            return new(Problems.Forbidden(ApiKeys.NotForThisGroup));
+        return isClient ? new(group, client) : new(Problems.BadRequest("client_id", VisionId.Rule));
     }
 
     /// <summary>
-    /// Lets only those through to the metrics who are on the same machine or may do everything anyway.
+    /// Lets only those through to the metrics who may do everything anyway. A scraper that knows nothing but Basic or
+    /// Bearer authentication shows the key as its password or token.
     /// </summary>
-    public Task GuardMetricsAsync(HttpContext context, RequestDelegate next)
+    public async Task GuardMetricsAsync(HttpContext context, RequestDelegate next)
     {
-        if (IsLocal(context))
-            return next(context);
-        if (Find(context, out var refusal) is not { } access)
-            return refusal.ExecuteAsync(context);
-        return access.Has(Permissions.Admin)
-            ? next(context)
-            : Problems.Forbidden("reading metrics needs the permission admin").ExecuteAsync(context);
+        var caller = await FindAsync(context, basic: "Aether metrics", bearer: true).ConfigureAwait(false);
+        if (caller.Access is not { } access)
+            await caller.Refusal!.ExecuteAsync(context).ConfigureAwait(false);
+        else if (access.Has(Permissions.Admin))
+            await next(context).ConfigureAwait(false);
+        else
+            await Problems.Forbidden("reading metrics needs the permission admin").ExecuteAsync(context)
+                .ConfigureAwait(false);
     }
 
-    /// <summary>Whether the caller is a program on this machine, and nobody who only came through one.</summary>
-    private static bool IsLocal(HttpContext context)
+    private async ValueTask<Caller> FindUserAsync(HttpContext context, VisionId group, VisionId client, string? basic)
     {
-        if (SignsOfAProxy.Any(context.Request.Headers.ContainsKey))
-            return false;
-        // None: the caller is in this process, or at the other end of a Unix socket.
-        if (context.Connection.RemoteIpAddress is not { } address)
-            return true;
-        return IsLoopback(address) && IsLocalName(context.Request.Host.Host);
+        // A browser says who its user is on any page's behalf.
+        if (origins.Refuse(context, keyAsked: false) is { } why)
+            return new(Problems.Forbidden(why));
+        var user = await users.FindAsync(context, group, client).ConfigureAwait(false);
+        if (user.Grant is { } grant)
+            return new(grant.Access);
+        if (basic is not null && apiKeys.Required && user.Refused?.RefusalStatus == StatusCodes.Status401Unauthorized)
+            context.Response.Headers.WWWAuthenticate = BasicCredential.Challenge(basic);
+        return new(user.Refusal);
     }
 
-    private static bool IsLoopback(IPAddress address) =>
-        IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
+    // A page of any origin can make a browser here ask, and needs no answer to have done harm.
+    private string? RefuseWithoutKeys(HttpContext context) =>
+        ThisMachine.IsCaller(context)
+            ? origins.Refuse(context, keyAsked: false)
+            : "no API keys are configured, so only callers on the same machine are served";
+}
 
-    // A web page can have its own name resolve to 127.0.0.1, and a browser here then takes us for its server. The
-    // name that the browser asks for gives it away.
-    private static bool IsLocalName(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IsLoopback(address));
+/// <summary>What a caller may do, or the answer that it gets instead.</summary>
+internal readonly record struct Caller(Domain.Access? Access, IResult? Refusal)
+{
+    public Caller(Domain.Access access)
+        : this(access, null)
+    {
+    }
+
+    public Caller(IResult refusal)
+        : this(null, refusal)
+    {
+    }
+}
+
+/// <summary>What a caller may operate, or the answer that it gets instead.</summary>
+internal readonly record struct Operator(VisionId Group, VisionId Client, IResult? Refusal)
+{
+    public Operator(VisionId group, VisionId client)
+        : this(group, client, null)
+    {
+    }
+
+    public Operator(IResult refusal)
+        : this(default, default, refusal)
+    {
+    }
 }

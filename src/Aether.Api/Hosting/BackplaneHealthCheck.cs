@@ -12,7 +12,9 @@ internal sealed class BackplaneHealthCheck(IMessageBus bus, IPresenceStore prese
         HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(
             registry.Draining ? HealthCheckResult.Unhealthy("draining")
-            : !bus.IsReady ? HealthCheckResult.Unhealthy("the backplane cannot be reached, or is not verified yet")
+            : !bus.IsReady ? HealthCheckResult.Unhealthy(
+                "the backplane cannot be relied on now"
+                + (bus.Problem is { } problem ? ": " + problem : ""))
             : !presence.IsReady ? HealthCheckResult.Unhealthy("presence is not whole yet")
             : HealthCheckResult.Healthy());
 }

@@ -9,10 +9,11 @@ namespace Aether.Api.Hosting;
 /// </summary>
 internal sealed class ConnectionMetrics : IDisposable
 {
-    private readonly Meter meter = new(RealtimeMetrics.MeterName);
+    private readonly Meter meter;
 
-    public ConnectionMetrics(ConnectionRegistry registry)
+    public ConnectionMetrics(ConnectionRegistry registry, IMeterFactory meters)
     {
+        meter = meters.Create(RealtimeMetrics.MeterName);
         meter.CreateObservableGauge(
             "aether.connections", () => registry.Count, "{connection}", "WebSocket connections of this instance.");
         meter.CreateObservableCounter(

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Aether.Application.Instrumentation;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
@@ -10,21 +11,30 @@ namespace Aether.Api.Hosting;
 /// </summary>
 internal sealed class PrometheusMetrics : IDisposable
 {
+    private readonly PrometheusExporter exporter = new();
+    private readonly MeterProvider provider;
+
     // The arguments are what creates the instruments.
-    public PrometheusMetrics(RealtimeMetrics realtime, DeliveryMetrics delivery, ConnectionMetrics connections)
+    public PrometheusMetrics(
+        IMeterFactory meters, RealtimeMetrics realtime, DeliveryMetrics delivery, ConnectionMetrics connections)
     {
         _ = (realtime, delivery, connections);
-        Provider = Sdk.CreateMeterProviderBuilder()
-            .AddMeter(
-                RealtimeMetrics.MeterName,
-                "Microsoft.AspNetCore.Hosting",
-                "Microsoft.AspNetCore.Server.Kestrel",
-                "System.Runtime")
-            .AddPrometheusExporter()
+        provider = Sdk.CreateMeterProviderBuilder()
+            .AddMeter(ExportedMeters.Names)
+            // The names are the process's. Another host in it has meters of the same names, which are not ours to
+            // show; and whose end would take ours away with them.
+            .AddView(instrument =>
+                instrument.Meter.Scope is { } owner && owner != meters ? MetricStreamConfiguration.Drop : null)
+            .AddReader(new BaseExportingMetricReader(exporter)
+            {
+                TemporalityPreference = MetricReaderTemporalityPreference.Cumulative,
+            })
             .Build();
     }
 
-    public MeterProvider Provider { get; }
+    /// <summary>Answers with everything as it is now.</summary>
+    public Task WriteAsync(HttpContext context) =>
+        Results.Text(exporter.CollectText(), PrometheusText.ContentType).ExecuteAsync(context);
 
-    public void Dispose() => Provider.Dispose();
+    public void Dispose() => provider.Dispose();
 }

@@ -17,9 +17,11 @@ namespace Aether.Api.Hosting;
 internal sealed class RealtimeLifecycle(
     ConnectionRegistry registry,
     ApiKeys apiKeys,
+    HostUsers users,
     IMessageBus bus,
     IPresenceStore presence,
     IServer server,
+    Capacity capacity,
     IOptions<RealtimeOptions> options,
     TimeProvider time,
     ILogger<RealtimeLifecycle> logger) : IHostedLifecycleService
@@ -33,7 +35,11 @@ internal sealed class RealtimeLifecycle(
     /// <summary>How long the start waits for the backplane. Without it the instance starts, and is not ready.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        capacity.RefuseStartWithoutRoom();
+        return Task.CompletedTask;
+    }
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -50,7 +56,10 @@ internal sealed class RealtimeLifecycle(
         logger.Started(
             addresses is { Count: > 0 } ? string.Join(", ", addresses) : "its host's server",
             bus.Description,
-            apiKeys.Required ? $"API keys ({options.Value.ApiKeys.Count})" : "none asked, anybody may connect");
+            Credentials());
+        capacity.TellWhatDoesNotFit();
+        if ((apiKeys.Required || users.Exist) && options.Value.Legacy is { Enabled: true, RequireKey: false })
+            logger.LegacyAsksForNoKey();
         return Task.CompletedTask;
     }
 
@@ -97,6 +106,18 @@ internal sealed class RealtimeLifecycle(
             if (told < connections.Count)
                 await Task.Delay(TimeSpan.FromSeconds(1.0 / StepsPerSecond), time, stop).ConfigureAwait(false);
         }
+    }
+
+    private string Credentials()
+    {
+        string keys = $"API keys ({options.Value.ApiKeys.Count})";
+        return (apiKeys.Required, users.Exist) switch
+        {
+            (true, true) => keys + " and the host's users",
+            (true, false) => keys,
+            (false, true) => "the host's users",
+            (false, false) => "none asked, anybody may connect",
+        };
     }
 
     private void CloseRevoked()

@@ -1,5 +1,6 @@
 using Aether.Api.Access;
 using Aether.Application;
+using Aether.Application.Wire;
 using Aether.Domain;
 using Microsoft.Extensions.Options;
 
@@ -33,14 +34,14 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
         CheckKeys(options, Check);
         foreach (string permission in options.AnonymousPermissions ?? [])
             Check(PermissionNames.IsKnown(permission), "AnonymousPermissions", PermissionNames.Rule);
-        for (int i = 0; i < options.AllowedOrigins.Count; i++)
+        for (int i = 0; i < options.AllowedOrigins?.Count; i++)
         {
             Check(
                 IsOrigin(options.AllowedOrigins[i]),
                 $"AllowedOrigins:{i}",
                 "must be scheme://host[:port], nothing after it");
         }
-        CheckRange(options.MaxMessageBytes, 256, 16 * 1024 * 1024, "MaxMessageBytes");
+        CheckRange(options.MaxMessageBytes, 256, MessageSize.MaxAccepted, "MaxMessageBytes");
         CheckTime(options.MessageTimeout, 1, 3600, "MessageTimeout");
         CheckRange(options.RateLimit.PerSecond, 0, 1_000_000, "RateLimit:PerSecond");
         CheckRange(options.RateLimit.Burst, 1, 1_000_000, "RateLimit:Burst");
@@ -49,17 +50,40 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
         CheckTime(options.SendQueue.Timeout, 1, 3600, "SendQueue:Timeout");
         Check(Enum.IsDefined(options.DuplicateClients), "DuplicateClients", "must be Allow or Replace");
         Check(Enum.IsDefined(options.InvalidMessages), "InvalidMessages", "must be Close or Report");
-        CheckTime(options.IdleTimeout, 0, 604_800, "IdleTimeout");
+        // Below a second no client could keep itself from being cut.
+        if (options.IdleTimeout.Value != TimeSpan.Zero)
+            CheckTime(options.IdleTimeout, 1, 604_800, "IdleTimeout");
+        CheckTime(options.HandlerTimeout, 0.1, 60, "HandlerTimeout");
         CheckTime(options.KeepAlive.Interval, 0, 3600, "KeepAlive:Interval");
         CheckTime(options.KeepAlive.Timeout, 1, 3600, "KeepAlive:Timeout");
         CheckRange(options.MaxConnections, 1, 10_000_000, "MaxConnections");
+        CheckRange(options.Legacy.MaxConnections ?? 1, 1, 10_000_000, "Legacy:MaxConnections");
         CheckTime(options.Drain, 0, 3600, "Drain");
         CheckTime(options.Presence.Lease, 1, 3600, "Presence:Lease");
+        for (int i = 0; i < options.History.Types?.Count; i++)
+            Check(options.History.Types[i] is "cmd" or "msg", $"History:Types:{i}", "must be cmd or msg");
+        CheckRange(options.History.Messages, 1, 100_000, "History:Messages");
+        CheckTime(options.History.Ttl, 1, 604_800, "History:Ttl");
+        CheckTime(options.History.Remember, 1, 31_536_000, "History:Remember");
+        Check(
+            options.History.Remember.Value >= options.History.Ttl.Value,
+            "History:Remember",
+            "must be at least History:Ttl: a message without its channel's position could be read by nobody");
         Check(
             options.Redis.Prefix.Length <= 64 && options.Redis.Prefix.All(c => c is > ' ' and <= '~'
                 && !"*?[]{}\\".Contains(c, StringComparison.Ordinal)),
             "Redis:Prefix",
             "must be at most 64 printable ASCII characters, without * ? [ ] { } and \\");
+        Check(
+            !options.Redis.User.Any(char.IsControl) && options.Redis.User.Trim() == options.Redis.User,
+            "Redis:User",
+            "must not hold a line break or another control character, nor begin or end with a blank");
+        Check(
+            !options.Redis.Password.AsSpan().ContainsAny('\r', '\n'), "Redis:Password", "must not hold a line break");
+        Check(
+            options.SendQueue.Bytes >= options.MaxMessageBytes,
+            "SendQueue:Bytes",
+            "must be at least MaxMessageBytes: whoever receives the longest message would be closed as too slow");
         CheckRange(options.Delivery.Loops, 0, 256, "Delivery:Loops");
         CheckTime(options.Delivery.Coalesce, 0, 0.1, "Delivery:Coalesce");
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
@@ -77,9 +101,18 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
                 option + ":Name",
                 "must differ from the other keys'");
             check(key.Key.Length >= MinKeyLength, option + ":Key", $"must be at least {MinKeyLength} characters");
+            // Nobody could ever show it: a header's value holds no control character, and loses blanks at its ends.
+            check(
+                !key.Key.Any(char.IsControl) && key.Key.Trim() == key.Key,
+                option + ":Key",
+                "must not hold a line break or another control character, nor begin or end with a blank");
+            check(
+                options.ApiKeys.Count(other => other.Key == key.Key) == 1,
+                option + ":Key",
+                "must differ from the other keys'");
             check(key.Permissions.All(PermissionNames.IsKnown), option + ":Permissions", PermissionNames.Rule);
             check(
-                key.Groups.All(group => group == "*" || VisionId.TryParse(group, out _)),
+                key.Groups is null || key.Groups.All(group => group == "*" || VisionId.TryParse(group, out _)),
                 option + ":Groups",
                 "must be Vision IDs or *");
         }

@@ -1,5 +1,7 @@
 using System.ComponentModel;
 using System.Text.Json.Serialization;
+using Aether.Application;
+using Aether.Application.Wire;
 
 namespace Aether.Api.Http;
 
@@ -11,7 +13,20 @@ namespace Aether.Api.Http;
 internal sealed record Published(
     [property: JsonPropertyName("instances")]
     [property: Description("How many instances of the server heard it; 0: nobody whom it is for is connected.")]
-    int Instances);
+    int Instances,
+    [property: JsonPropertyName("status")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [property: Description("Of a kept message: published, or duplicate if it came before and was not published again")]
+    string? Status = null,
+    [property: JsonPropertyName("pos")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    [property: Description("Of a kept message: where it is kept; of a duplicate, where the first is")]
+    string? Pos = null)
+{
+    public static Published Of(Outcome outcome) => outcome.Position.IsEmpty
+        ? new(outcome.Instances)
+        : new(outcome.Instances, ServerMessages.StatusOf(outcome), outcome.Position.ToString());
+}
 
 /// <summary>A client that is present in a group.</summary>
 [Description("A client that is present in a group")]
@@ -30,7 +45,10 @@ internal sealed record Client(
     [property: JsonPropertyName("joined_at")] DateTime JoinedAt,
     [property: JsonPropertyName("last_seen")]
     [property: Description("When it last connected or sent a heartbeat, up to 10 s late")]
-    DateTime LastSeen);
+    DateTime LastSeen,
+    [property: JsonPropertyName("version")]
+    [property: Description("Its place in the order of what is told of the client: what has a lower one is older")]
+    long Version);
 
 /// <summary>Clients that are present in a group.</summary>
 [Description("Clients that are present in a group")]
@@ -40,6 +58,63 @@ internal sealed record Roster(
     [property: JsonPropertyName("total")]
     [property: Description("How many clients fit, on whatever page")]
     int Total);
+
+/// <summary>Kept messages of a group.</summary>
+[Description("Kept messages of a group")]
+[JsonNumberHandling(JsonNumberHandling.Strict)]
+internal sealed record KeptMessagesPage(
+    [property: JsonPropertyName("messages")]
+    [property: Description("Messages as they were sent to the group, oldest first, each with its pos")]
+    IReadOnlyList<IReadOnlyDictionary<string, object?>> Messages,
+    [property: JsonPropertyName("pos")]
+    [property: Description("Where to go on: the after of the next page; null where nothing is ever kept")]
+    string? Pos,
+    [property: JsonPropertyName("complete")]
+    [property: Description("Whether nothing follows yet")]
+    bool Complete);
+
+/// <summary>A group that has members.</summary>
+[Description("A group that has members")]
+[JsonNumberHandling(JsonNumberHandling.Strict)]
+internal sealed record Group(
+    [property: JsonPropertyName("group_id")] string GroupId,
+    [property: JsonPropertyName("members")]
+    [property: Description("How many clients are present there, on all instances")]
+    int Members);
+
+/// <summary>Groups that have members.</summary>
+[Description("Groups that have members")]
+[JsonNumberHandling(JsonNumberHandling.Strict)]
+internal sealed record Groups(
+    [property: JsonPropertyName("groups")] IReadOnlyList<Group> Page,
+    [property: JsonPropertyName("total")]
+    [property: Description("How many there are, on whatever page")]
+    int Total);
+
+/// <summary>What an instance tells of itself.</summary>
+[Description("What an instance tells of itself")]
+[JsonNumberHandling(JsonNumberHandling.Strict)]
+internal sealed record RunningInstance(
+    [property: JsonPropertyName("instance_id")]
+    [property: Description("Its name, new at every start; the welcome has it too")]
+    string InstanceId,
+    [property: JsonPropertyName("version")] string Version,
+    [property: JsonPropertyName("started_at")]
+    [property: Description("When it started, by its own clock")]
+    DateTime StartedAt,
+    [property: JsonPropertyName("uptime_seconds")]
+    [property: Description("How long it ran when it told this")]
+    long UptimeSeconds,
+    [property: JsonPropertyName("connections")]
+    [property: Description("How many connections it had then, legacy ones included")]
+    int Connections);
+
+/// <summary>The instances that run.</summary>
+[Description("The instances that run, the oldest first")]
+[JsonNumberHandling(JsonNumberHandling.Strict)]
+internal sealed record Instances(
+    [property: JsonPropertyName("instances")] IReadOnlyList<RunningInstance> All,
+    [property: JsonPropertyName("total")] int Total);
 
 /// <summary>Why a request was not carried out.</summary>
 [Description("Why a request was not carried out")]

@@ -30,24 +30,24 @@ internal sealed class ConsolePages(Assets assets, HttpCallers callers, IHostEnvi
     public Task WriteFileAsync(HttpContext context) =>
         WriteAsync(context, Assets.ConsoleFolder + context.GetRouteValue("file"));
 
-    private Task WriteAsync(HttpContext context, string name)
+    private async Task WriteAsync(HttpContext context, string name)
     {
         context.Response.Headers.ContentSecurityPolicy = Policy;
         context.Response.Headers["Referrer-Policy"] = "no-referrer";
         context.Response.Headers.XContentTypeOptions = "nosniff";
-        return Refuse(context) is { } refusal ? refusal.ExecuteAsync(context) : assets.WriteAsync(context, name);
+        if (await RefuseAsync(context).ConfigureAwait(false) is { } refusal)
+            await refusal.ExecuteAsync(context).ConfigureAwait(false);
+        else
+            await assets.WriteAsync(context, name).ConfigureAwait(false);
     }
 
-    private IResult? Refuse(HttpContext context)
+    private async ValueTask<IResult?> RefuseAsync(HttpContext context)
     {
         if (environment.IsDevelopment())
             return null;
-        if (callers.Find(context, out var refusal, basic: true) is { } access)
-        {
-            return access.Has(Permissions.Admin)
-                ? null
-                : Problems.Forbidden("the console needs the permission admin");
-        }
-        return refusal;
+        var caller = await callers.FindAsync(context, basic: "Aether console").ConfigureAwait(false);
+        return caller.Access is { } access && !access.Has(Permissions.Admin)
+            ? Problems.Forbidden("the console needs the permission admin")
+            : caller.Refusal;
     }
 }

@@ -1,6 +1,6 @@
-using System.Globalization;
-using System.Text.Json;
 using Aether.Api.Access;
+using Aether.Application.History;
+using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -12,9 +12,14 @@ namespace Aether.Api.Http;
 /// <summary>
 /// Who is present in a group, and the end of it: what is below <c>/v3/groups</c>. Needs the permission admin.
 /// </summary>
-internal sealed class GroupsApi(HttpCallers callers, IMediator mediator)
+internal sealed class GroupsApi(
+    HttpCallers callers,
+    [FromKeyedServices(Application.DependencyInjection.MediatorKey)] IMediator mediator)
 {
     private const string StatePrefix = "state.";
+
+    /// <summary>How long the messages of one answer are together; what is left is on the next page.</summary>
+    private const int MostBytes = 1024 * 1024;
 
     public async Task<IResult> ReadRosterAsync(
         [FromRoute(Name = "group_id")] string groupId,
@@ -25,14 +30,15 @@ internal sealed class GroupsApi(HttpCallers callers, IMediator mediator)
         HttpContext context,
         CancellationToken cancellationToken)
     {
-        if (!TryAdmit(context, groupId, out var group, out var refusal))
+        var admitted = await callers.AdmitAsync(context, groupId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        if (!TryReadQuery(context.Request.Query, role, sort, offset, limit, out var query, out var refusal))
             return refusal;
-        if (!TryReadQuery(context.Request.Query, role, sort, offset, limit, out var query, out refusal))
-            return refusal;
-        var answer = await mediator.Send(new ReadRoster(group, query), cancellationToken).ConfigureAwait(false);
+        var answer = await mediator.Send(new ReadRoster(admitted.Group, query), cancellationToken).ConfigureAwait(false);
         return answer.Rejection is { } rejection
             ? Problems.Of(context, rejection)
-            : Json(writer => RosterWriter.WritePage(writer, answer.Value));
+            : JsonObjects.Answer(writer => RosterWriter.WritePage(writer, answer.Value));
     }
 
     public async Task<IResult> ReadClientAsync(
@@ -41,14 +47,45 @@ internal sealed class GroupsApi(HttpCallers callers, IMediator mediator)
         HttpContext context,
         CancellationToken cancellationToken)
     {
-        if (!TryAdmit(context, groupId, out var group, out var refusal))
-            return refusal;
-        if (!VisionId.TryParse(clientId, out var client))
-            return Problems.BadRequest("client_id", VisionId.Rule);
+        var admitted = await callers.AdmitAsync(context, groupId, clientId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        var (group, client) = (admitted.Group, admitted.Client);
         var answer = await mediator.Send(new ReadClient(group, client), cancellationToken).ConfigureAwait(false);
         return answer.Rejection is { } rejection
             ? Problems.Of(context, rejection)
-            : Json(writer => RosterWriter.WriteMember(writer, answer.Value));
+            : JsonObjects.Answer(writer => RosterWriter.WriteMember(writer, answer.Value));
+    }
+
+    public async Task<IResult> ReadMessagesAsync(
+        [FromRoute(Name = "group_id")] string groupId,
+        string? after,
+        string? limit,
+        HttpContext context,
+        CancellationToken cancellationToken)
+    {
+        var admitted = await callers.AdmitAsync(context, groupId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        foreach (var (name, values) in context.Request.Query)
+        {
+            if (name is not ("after" or "limit"))
+                return Problems.BadRequest("query", "may hold after and limit");
+            if (values.Count != 1)
+                return Problems.BadRequest("query", "must hold each of its parameters once");
+        }
+        var position = default(Position);
+        if (after is not null && !Position.TryParse(after, out position))
+            return Problems.BadRequest("after", Position.Rule);
+        if (!QueryText.TryReadNumber(limit, ReadMessages.DefaultLimit, out int most))
+            return Problems.BadRequest("limit", ReadMessagesValidator.LimitRule);
+        var answer = await mediator.Send(new ReadMessages(admitted.Group, position, most), cancellationToken)
+            .ConfigureAwait(false);
+        if (answer.Rejection is { } rejection)
+            return Problems.Of(context, rejection);
+        return answer.Value.Status == HistoryStatus.Found
+            ? JsonObjects.Answer(writer => HistoryWriter.WritePage(writer, answer.Value, MostBytes))
+            : Problems.Gone("after: what follows this position is not there any more as a whole", answer.Value);
     }
 
     public async Task<IResult> RemoveClientAsync(
@@ -57,30 +94,14 @@ internal sealed class GroupsApi(HttpCallers callers, IMediator mediator)
         HttpContext context,
         CancellationToken cancellationToken)
     {
-        if (!TryAdmit(context, groupId, out var group, out var refusal))
-            return refusal;
-        if (!VisionId.TryParse(clientId, out var client))
-            return Problems.BadRequest("client_id", VisionId.Rule);
+        var admitted = await callers.AdmitAsync(context, groupId, clientId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        var (group, client) = (admitted.Group, admitted.Client);
         var outcome = await mediator.Send(new Disconnect(group, client), cancellationToken).ConfigureAwait(false);
         return outcome.Rejection is { } rejection
             ? Problems.Of(context, rejection)
             : Results.Json(new Published(outcome.Instances), statusCode: StatusCodes.Status202Accepted);
-    }
-
-    private bool TryAdmit(HttpContext context, string groupId, out VisionId group, out IResult refusal)
-    {
-        group = default;
-        if (callers.Find(context, out refusal) is not { } access)
-            return false;
-        if (!access.Has(Permissions.Admin))
-            refusal = Problems.Forbidden("this needs the permission admin");
-        else if (!VisionId.TryParse(groupId, out group))
-            refusal = Problems.BadRequest("group_id", VisionId.Rule);
-        else if (!access.Covers(group))
-            refusal = Problems.Forbidden("this API key is not good for this group");
-        else
-            return true;
-        return false;
     }
 
     private static bool TryReadQuery(
@@ -99,9 +120,9 @@ internal sealed class GroupsApi(HttpCallers callers, IMediator mediator)
             bool isState = name.StartsWith(StatePrefix, StringComparison.Ordinal);
             // Without this a misspelled filter would answer with everybody.
             if (!isState && name is not ("role" or "sort" or "offset" or "limit"))
-                return Refuse("query", "may hold role, state.{key}, sort, offset and limit", out refusal);
+                return QueryText.Refuse("query", "may hold role, state.{key}, sort, offset and limit", out refusal);
             if (values.Count != 1)
-                return Refuse("query", "must hold each of its parameters once", out refusal);
+                return QueryText.Refuse("query", "must hold each of its parameters once", out refusal);
             if (isState)
                 filters.Add(new StateFilter(name[StatePrefix.Length..], values[0] ?? ""));
         }
@@ -109,43 +130,15 @@ internal sealed class GroupsApi(HttpCallers callers, IMediator mediator)
         if (roleName is not null)
         {
             if (!RoleNames.TryParse(roleName, out var only) || only == Role.None)
-                return Refuse("role", "must be controller, worker or observer", out refusal);
+                return QueryText.Refuse("role", RoleNames.Rule, out refusal);
             role = only;
         }
         var sort = default(RosterSort);
         if (sortName is not null && !RosterSort.TryParse(sortName, out sort))
-            return Refuse("sort", RosterSort.Rule, out refusal);
-        if (!TryReadNumber(offsetText, query.Offset, out int offset))
-            return Refuse("offset", ReadRosterValidator.OffsetRule, out refusal);
-        if (!TryReadNumber(limitText, query.Limit, out int limit))
-            return Refuse("limit", ReadRosterValidator.LimitRule, out refusal);
-        query = new RosterQuery { Role = role, State = filters, Sort = sort, Offset = offset, Limit = limit };
-        refusal = Results.Empty;
+            return QueryText.Refuse("sort", RosterSort.Rule, out refusal);
+        if (!QueryText.TryReadPage(offsetText, limitText, out var page, out refusal))
+            return false;
+        query = new RosterQuery { Role = role, State = filters, Sort = sort, Offset = page.Offset, Limit = page.Limit };
         return true;
-    }
-
-    private static bool Refuse(string field, string rule, out IResult refusal)
-    {
-        refusal = Problems.BadRequest(field, rule);
-        return false;
-    }
-
-    private static bool TryReadNumber(string? text, int otherwise, out int number)
-    {
-        number = otherwise;
-        return text is null || int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
-    }
-
-    // Not through the host's serializer: its settings may drop nulls, and a member's state is JSON already.
-    private static IResult Json(Action<Utf8JsonWriter> write)
-    {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>(1_024);
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            write(writer);
-            writer.WriteEndObject();
-        }
-        return Results.Bytes(buffer.WrittenMemory, "application/json");
     }
 }

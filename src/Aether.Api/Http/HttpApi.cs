@@ -10,16 +10,25 @@ namespace Aether.Api.Http;
 internal static class HttpApi
 {
     public const string MessagesRoute = "/v3/messages";
+    public const string GroupsRoute = "/v3/groups";
+    public const string InstancesRoute = "/v3/instances";
     public const string RosterRoute = "/v3/groups/{group_id}/clients";
     public const string ClientRoute = "/v3/groups/{group_id}/clients/{client_id}";
 
-    private const string ClientModuleRoute = "/v3/aether.js";
+    public const string TraceRoute = "/v3/groups/{group_id}/clients/{client_id}/trace";
+    public const string GroupMessagesRoute = "/v3/groups/{group_id}/messages";
 
-    /// <summary>
-    /// Behind what a host maps itself: these paths are names that everybody uses, and a host that has something of
-    /// its own there goes first.
-    /// </summary>
-    private const int AfterTheHost = 1_000;
+    /// <summary>All of these.</summary>
+    public static readonly string[] Routes =
+        [MessagesRoute, GroupsRoute, InstancesRoute, RosterRoute, ClientRoute, TraceRoute, GroupMessagesRoute];
+
+    // Whatever can be read can also be asked for without its body.
+    private static readonly string[] Reading = [HttpMethods.Get, HttpMethods.Head];
+
+    private const string Prefix = "/v3/";
+
+    // A folder for each version: what the modules import of each other is relative, and keeps it.
+    private const string Versioned = Prefix + "{version:length(16)}/";
 
     private const string OpenApiRoute = "/openapi/" + OpenApiDescription.DocumentName + ".json";
 
@@ -27,9 +36,12 @@ internal static class HttpApi
 
     public static IServiceCollection AddAetherHttp(this IServiceCollection services)
     {
+        services.AddSingleton<HostUsers>();
         services.AddSingleton<HttpCallers>();
         services.AddSingleton<MessagesApi>();
         services.AddSingleton<GroupsApi>();
+        services.AddSingleton<DirectoryApi>();
+        services.AddSingleton<TraceApi>();
         services.AddSingleton<Documents>();
         services.AddSingleton<Assets>();
         services.AddSingleton<ConsolePages>();
@@ -49,6 +61,8 @@ internal static class HttpApi
     {
         var messages = endpoints.ServiceProvider.GetRequiredService<MessagesApi>();
         var groups = endpoints.ServiceProvider.GetRequiredService<GroupsApi>();
+        var directory = endpoints.ServiceProvider.GetRequiredService<DirectoryApi>();
+        var traces = endpoints.ServiceProvider.GetRequiredService<TraceApi>();
         var api = endpoints.MapGroup("")
             .WithGroupName(OpenApiDescription.DocumentName)
             .AddEndpointFilter<RouteGroupBuilder, HttpFaults>();
@@ -61,7 +75,23 @@ internal static class HttpApi
                 + "admin or cross_group and a key that is good for the group; a broadcast needs broadcast.")
             .Produces<Published>(StatusCodes.Status202Accepted)
             .Refuses(400, 401, 403, 413, 415, 503);
-        api.MapGet(RosterRoute, groups.ReadRosterAsync)
+        api.MapMethods(GroupsRoute, Reading, directory.ReadGroupsAsync)
+            .WithTags("Groups")
+            .WithSummary("Read which groups there are")
+            .WithDescription(
+                "Those that have members, on all instances, by id, and how many each has. A key that is limited to groups "
+                + "sees only these. Needs the permission admin.")
+            .Produces<Groups>()
+            .Refuses(400, 401, 403, 503);
+        api.MapMethods(InstancesRoute, Reading, directory.ReadInstancesAsync)
+            .WithTags("Instances")
+            .WithSummary("Read which instances run")
+            .WithDescription(
+                "What each told of itself last, a few seconds ago; the one that answers tells how it is now. Needs the "
+                + "permission admin.")
+            .Produces<Instances>()
+            .Refuses(400, 401, 403, 503);
+        api.MapMethods(RosterRoute, Reading, groups.ReadRosterAsync)
             .WithTags("Groups")
             .WithSummary("Read who is present in a group")
             .WithDescription(
@@ -69,7 +99,16 @@ internal static class HttpApi
                 + "string, a number, true or false; up to 8 of them. Needs the permission admin.")
             .Produces<Roster>()
             .Refuses(400, 401, 403, 503);
-        api.MapGet(ClientRoute, groups.ReadClientAsync)
+        api.MapMethods(GroupMessagesRoute, Reading, groups.ReadMessagesAsync)
+            .WithTags("Groups")
+            .WithSummary("Read what was kept of a group's messages")
+            .WithDescription(
+                "Oldest first, those behind the position after, or from the oldest there is. pos is where to go on; with "
+                + "complete nothing follows it yet. 410 says that what follows after is no longer there as a whole. Needs "
+                + "the permission admin.")
+            .Produces<KeptMessagesPage>()
+            .Refuses(400, 401, 403, 410, 503);
+        api.MapMethods(ClientRoute, Reading, groups.ReadClientAsync)
             .WithTags("Groups")
             .WithSummary("Read one client of a group")
             .WithDescription("Needs the permission admin.")
@@ -83,12 +122,26 @@ internal static class HttpApi
                 + "protocol does not come back by itself. Needs the permission admin.")
             .Produces<Published>(StatusCodes.Status202Accepted)
             .Refuses(400, 401, 403, 404, 503);
+        api.MapGet(TraceRoute, traces.TraceAsync)
+            .WithTags("Groups")
+            .WithSummary("Trace a client of a group")
+            .WithDescription(
+                "Server-sent events: what its connections there send and are sent, direct messages too, each refusal with "
+                + "its code and rule, and their closes, on whichever instance they are. Ends after 10 minutes; an instance "
+                + "serves 4 at a time. Needs the permission admin.")
+            .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
+            .Refuses(400, 401, 403, 429, 503);
 
         RefuseOtherMethods(endpoints, MessagesRoute, "POST");
-        RefuseOtherMethods(endpoints, RosterRoute, "GET");
-        RefuseOtherMethods(endpoints, ClientRoute, "GET, DELETE");
+        RefuseOtherMethods(endpoints, GroupsRoute, "GET, HEAD");
+        RefuseOtherMethods(endpoints, InstancesRoute, "GET, HEAD");
+        RefuseOtherMethods(endpoints, RosterRoute, "GET, HEAD");
+        RefuseOtherMethods(endpoints, GroupMessagesRoute, "GET, HEAD");
+        RefuseOtherMethods(endpoints, ClientRoute, "GET, HEAD, DELETE");
+        RefuseOtherMethods(endpoints, TraceRoute, "GET");
         endpoints.Map("/v3/groups/{**path}", context => Problems.WriteAsync(
-                context, StatusCodes.Status404NotFound, "Not found", "there is " + RosterRoute + " and " + ClientRoute))
+                context, StatusCodes.Status404NotFound, "Not found", "there is " + GroupsRoute + ", " + RosterRoute + ", " + ClientRoute
+                    + " and " + GroupMessagesRoute))
             .WithDisplayName("Aether Realtime, any other path of groups");
     }
 
@@ -96,23 +149,22 @@ internal static class HttpApi
     {
         var callers = endpoints.ServiceProvider.GetRequiredService<HttpCallers>();
         var metrics = endpoints.ServiceProvider.GetRequiredService<PrometheusMetrics>();
-        endpoints.MapPrometheusScrapingEndpoint(
-                "/metrics", metrics.Provider, branch => branch.Use(callers.GuardMetricsAsync), optionsName: null)
-            .WithOrder(AfterTheHost);
+        endpoints.MapMethods("/metrics", Reading, context => callers.GuardMetricsAsync(context, metrics.WriteAsync))
+            .AfterTheHost("metrics");
     }
 
     private static void MapDocuments(IEndpointRouteBuilder endpoints)
     {
         var documents = endpoints.ServiceProvider.GetRequiredService<Documents>();
         // The second is for a host whose own OpenAPI endpoint takes every name below /openapi.
-        endpoints.MapGet("/openapi/v1.json", documents.WriteOpenApiAsync).WithOrder(AfterTheHost);
-        endpoints.MapGet(OpenApiRoute, documents.WriteOpenApiAsync);
-        endpoints.MapGet("/asyncapi.json", Documents.WriteAsyncApiAsync).WithOrder(AfterTheHost);
-        endpoints.MapGet("/message.schema.json", Documents.WriteMessageSchemaAsync).WithOrder(AfterTheHost);
-        endpoints.MapScalarApiReference("/scalar", scalar =>
+        endpoints.MapMethods("/openapi/v1.json", Reading, documents.WriteOpenApiAsync).AfterTheHost("openapi");
+        endpoints.MapMethods(OpenApiRoute, Reading, documents.WriteOpenApiAsync);
+        endpoints.MapMethods("/asyncapi.json", Reading, Documents.WriteAsyncApiAsync).AfterTheHost("asyncapi.json");
+        endpoints.MapMethods("/message.schema.json", Reading, Documents.WriteMessageSchemaAsync).AfterTheHost("message.schema.json");
+        endpoints.MapScalarApiReference("/scalar", (scalar, context) =>
         {
             scalar.Title = "Aether Realtime";
-            scalar.OpenApiRoutePattern = OpenApiRoute;
+            scalar.OpenApiRoutePattern = Documents.Prefix(context.Request.Path, segments: 1) + OpenApiRoute;
             // The page is the server's own, and asks nobody else for anything.
             scalar.DisableDefaultFonts();
             scalar.DisableTelemetry();
@@ -125,25 +177,34 @@ internal static class HttpApi
                 "default-src 'self' 'unsafe-inline' data: blob:; "
                 + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
             return await next(context).ConfigureAwait(false);
-        }).WithOrder(AfterTheHost);
+        }).WithMetadata(new HttpMethodMetadata(Reading)).AfterTheHost("scalar");
     }
 
     private static void MapAssets(IEndpointRouteBuilder endpoints)
     {
-        string[] reading = [HttpMethods.Get, HttpMethods.Head];
         var assets = endpoints.ServiceProvider.GetRequiredService<Assets>();
-        endpoints.MapMethods(ClientModuleRoute, reading, assets.WriteClientModuleAsync);
+        endpoints.MapMethods(Prefix + Assets.ClientModule, Reading, assets.WriteClientModuleAsync);
+        endpoints.MapMethods(Prefix + Assets.ClientMap, Reading, assets.WriteClientMapAsync);
+        endpoints.MapMethods(Versioned + Assets.ClientModule, Reading, assets.WriteClientModuleAsync);
+        endpoints.MapMethods(Versioned + Assets.ClientMap, Reading, assets.WriteClientMapAsync);
         if (!endpoints.ServiceProvider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Console.Enabled)
             return;
         var console = endpoints.ServiceProvider.GetRequiredService<ConsolePages>();
-        endpoints.MapMethods(ConsolePages.Route, reading, console.WritePageAsync);
-        endpoints.MapMethods(ConsolePages.FileRoute, reading, console.WriteFileAsync);
+        endpoints.MapMethods(ConsolePages.Route, Reading, console.WritePageAsync);
+        endpoints.MapMethods(ConsolePages.FileRoute, Reading, console.WriteFileAsync);
+        endpoints.MapMethods(Versioned + Assets.ConsoleFolder + "{file}", Reading, console.WriteFileAsync);
     }
 
     private static void RefuseOtherMethods(IEndpointRouteBuilder endpoints, string route, string allowed) =>
         endpoints.Map(route, context =>
         {
             context.Response.Headers.Allow = allowed;
+            if (HttpMethods.IsOptions(context.Request.Method))
+            {
+                context.Response.Headers.Allow = allowed + ", OPTIONS";
+                context.Response.StatusCode = StatusCodes.Status204NoContent;
+                return Task.CompletedTask;
+            }
             return Problems.WriteAsync(
                 context, StatusCodes.Status405MethodNotAllowed, "Method not allowed", "here there is " + allowed);
         }).WithDisplayName("Aether Realtime, any other method");

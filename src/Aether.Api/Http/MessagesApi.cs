@@ -6,7 +6,6 @@ using Aether.Application.Wire;
 using Aether.Domain;
 using MediatR;
 using Microsoft.Extensions.Options;
-using Microsoft.Net.Http.Headers;
 
 namespace Aether.Api.Http;
 
@@ -14,21 +13,21 @@ namespace Aether.Api.Http;
 /// <c>POST /v3/messages</c>: a message as a client would send it, read by the same rules, carried out by the same
 /// command. The caller may speak for anybody, and has no group of its own.
 /// </summary>
-internal sealed class MessagesApi(HttpCallers callers, IMediator mediator, IOptions<RealtimeOptions> options)
+internal sealed class MessagesApi(
+    HttpCallers callers,
+    [FromKeyedServices(Application.DependencyInjection.MediatorKey)] IMediator mediator,
+    IOptions<RealtimeOptions> options)
 {
     private readonly int maxBytes = options.Value.MaxMessageBytes;
 
     public async Task<IResult> SendAsync(HttpContext context, CancellationToken cancellationToken)
     {
-        if (callers.Find(context, out var refusal) is not { } access)
-            return refusal;
-        if (!IsJson(context.Request.ContentType))
-        {
-            return Problems.Of(
-                StatusCodes.Status415UnsupportedMediaType,
-                "Unsupported media type",
-                "a message is application/json in UTF-8");
-        }
+        bool isAskedLater = callers.DependOnWhatIsAsked(context.Request);
+        var caller = isAskedLater ? default : await callers.FindAsync(context).ConfigureAwait(false);
+        if (caller.Refusal is not null)
+            return caller.Refusal;
+        if (JsonBody.Refuse(context) is { } unsupported)
+            return unsupported;
         if (await ReadAsync(context.Request, cancellationToken).ConfigureAwait(false) is not { } body)
         {
             return Problems.Of(
@@ -41,23 +40,22 @@ internal sealed class MessagesApi(HttpCallers callers, IMediator mediator, IOpti
             return Problems.BadRequest(error.Field, error.Rule);
         if (WhatIsWrongHere(message) is { } wrong)
             return Problems.BadRequest(wrong.Field, wrong.Rule);
+        if (isAskedLater)
+            caller = await callers.FindAsync(context, message.GroupId, message.FromId).ConfigureAwait(false);
+        if (caller.Access is not { } access)
+            return caller.Refusal!;
         var outcome = await mediator
             .Send(MessageCommands.From(new Sender(default, default, Reach(access)), message), cancellationToken)
             .ConfigureAwait(false);
         // Over a socket this is an error, for the one who waits for the answer of a client; here the number says it.
         if (outcome.Rejection is { } rejection && rejection.Code != ErrorCode.RecipientOffline)
             return Problems.Of(context, rejection);
-        return Results.Json(new Published(outcome.Instances), statusCode: StatusCodes.Status202Accepted);
+        return Results.Json(Published.Of(outcome), statusCode: StatusCodes.Status202Accepted);
     }
 
     // Whoever may look after the groups that a key covers may also talk to them. A broadcast reaches all others too.
     private static Domain.Access Reach(Domain.Access access) =>
         access.Has(Permissions.Admin) ? access.With(Permissions.CrossGroup) : access;
-
-    private static bool IsJson(string? contentType) =>
-        MediaTypeHeaderValue.TryParse(contentType, out var type)
-        && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-        && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>What a client may send over its connection but nobody can without one.</summary>
     private static MessageError? WhatIsWrongHere(Message message) => message switch
@@ -65,12 +63,9 @@ internal sealed class MessagesApi(HttpCallers callers, IMediator mediator, IOpti
         { Type: MessageType.Heartbeat or MessageType.Presence } =>
             new("msg_type", "must be msg or cmd: the others speak of a connection, and there is none"),
         { Target: Target.Echo } =>
-            new("target", "must be direct, group or broadcast: an echo goes back to a connection, and there is none"),
-        { Target: Target.Group or Target.Direct, GroupId.IsEmpty: true } =>
-            new("group_id", "is required for target group and direct"),
-        // Every instance would take it for another one's. To remove a client is a request of its own, with a
-        // permission of its own.
-        _ when ServerMessages.IsForInstances(message) => new("cmd", "must not be one of the server's own"),
+            new("target", "must not be echo, which goes back to a connection, and there is none"),
+        { Target: not Target.Broadcast, GroupId.IsEmpty: true } =>
+            new("group_id", "is required for every target but broadcast"),
         _ => null,
     };
 

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Aether.Api.Access;
 using Aether.Application.Presence;
+using Aether.Application.Wire;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using Microsoft.OpenApi.Reader;
@@ -38,8 +39,9 @@ internal static class OpenApiDescription
                 + "/health/live and /health/ready tell whether the instance runs and takes connections, /metrics is "
                 + "for Prometheus. Every error is application/problem+json; where a field is wrong, `field` names it.",
         };
-        // Nothing but this instance's own paths.
+        // Nothing but this instance's own paths. Whoever sends the document knows what is in front of them.
         document.Servers = [];
+        WithoutPrefix(document);
         document.AddComponent(Scheme, new OpenApiSecurityScheme
         {
             Type = SecuritySchemeType.ApiKey,
@@ -52,11 +54,19 @@ internal static class OpenApiDescription
         document.AddComponent("Message", MessageSchema(document));
 
         CompleteSend(document, Operation(document, HttpApi.MessagesRoute, HttpMethod.Post, "sendMessage"));
+        var groups = Operation(document, HttpApi.GroupsRoute, HttpMethod.Get, "readGroups");
+        DescribePage(groups);
+        Example(groups, "200", Examples.Groups);
+        Example(
+            Operation(document, HttpApi.InstancesRoute, HttpMethod.Get, "readInstances"), "200", Examples.Instances);
         var roster = Operation(document, HttpApi.RosterRoute, HttpMethod.Get, "readRoster");
         DescribeQuery(roster);
         Example(roster, "200", Examples.Roster);
         Example(Operation(document, HttpApi.ClientRoute, HttpMethod.Get, "readClient"), "200", Examples.Client);
         Example(Operation(document, HttpApi.ClientRoute, HttpMethod.Delete, "removeClient"), "202", Examples.Published);
+        Operation(document, HttpApi.TraceRoute, HttpMethod.Get, "traceClient");
+        Example(
+            Operation(document, HttpApi.GroupMessagesRoute, HttpMethod.Get, "readMessages"), "200", Examples.KeptMessages);
         foreach (var parameter in document.Paths.Values.SelectMany(path => path.Operations!.Values)
             .SelectMany(operation => operation.Parameters ?? []).OfType<OpenApiParameter>()
             .Where(parameter => parameter.In == ParameterLocation.Path))
@@ -66,6 +76,30 @@ internal static class OpenApiDescription
             parameter.Example = parameter.Name == "group_id" ? "press-7" : "worker-1";
         }
         return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// Gives the paths as they are without the prefix of the groups that they are mapped in, each once.
+    /// </summary>
+    private static void WithoutPrefix(OpenApiDocument document)
+    {
+        var paths = new OpenApiPaths();
+        foreach (var (path, item) in document.Paths)
+        {
+            // Goes without saying where there is GET.
+            item.Operations!.Remove(HttpMethod.Head);
+            string route = Array.Find(HttpApi.Routes, route => path.EndsWith(route, StringComparison.Ordinal)) ?? path;
+            if (!paths.TryAdd(route, item))
+                continue;
+            // A prefix may have parameters too.
+            foreach (var operation in item.Operations!.Values.Where(operation => operation.Parameters is not null))
+            {
+                operation.Parameters = [.. operation.Parameters!.Where(parameter =>
+                    parameter.In != ParameterLocation.Path
+                    || route.Contains("{" + parameter.Name + "}", StringComparison.Ordinal))];
+            }
+        }
+        document.Paths = paths;
     }
 
     // The ids are given here: names of endpoints would have to differ from those of the host.
@@ -82,7 +116,7 @@ internal static class OpenApiDescription
         {
             Required = true,
             Description =
-                "A V3 message; group_id is required for target group and direct, from_id is any Vision ID or aether.",
+                "A V3 message; group_id is required for every target but broadcast, from_id is any Vision ID or aether.",
             Content = new Dictionary<string, OpenApiMediaType>
             {
                 [Json] = new OpenApiMediaType
@@ -92,42 +126,47 @@ internal static class OpenApiDescription
                 },
             },
         };
-        Example(send, "202", Examples.Published);
+        Example(send, "202", Examples.Kept);
     }
 
     private static void DescribeQuery(OpenApiOperation roster)
     {
-        Describe("role", "Only clients of this role", new()
+        Describe(roster, "role", "Only clients of this role", new()
         {
             Type = JsonSchemaType.String,
-            Enum = ["controller", "worker", "observer"],
+            Enum = [.. RoleNames.All],
         });
-        Describe("sort", "The order, with - in front for the reverse; what is equal in it is sorted by client id", new()
+        Describe(roster, "sort", "The order, with - in front for the reverse; what is equal in it is sorted by client id", new()
         {
             Type = JsonSchemaType.String,
             Enum = ["client_id", "-client_id", "joined_at", "-joined_at", "last_seen", "-last_seen"],
             Default = "client_id",
         });
-        Describe("offset", "How many to leave out", new()
+        DescribePage(roster);
+    }
+
+    private static void DescribePage(OpenApiOperation operation)
+    {
+        Describe(operation, "offset", "How many to leave out", new()
         {
             Type = JsonSchemaType.Integer,
             Minimum = "0",
             Default = 0,
         });
-        Describe("limit", "How many at most", new()
+        Describe(operation, "limit", "How many at most", new()
         {
             Type = JsonSchemaType.Integer,
             Minimum = "1",
             Maximum = RosterQuery.MaxLimit.ToString(System.Globalization.CultureInfo.InvariantCulture),
             Default = RosterQuery.MaxLimit,
         });
+    }
 
-        void Describe(string name, string description, OpenApiSchema schema)
-        {
-            var parameter = (OpenApiParameter)roster.Parameters!.Single(parameter => parameter.Name == name);
-            parameter.Description = description;
-            parameter.Schema = schema;
-        }
+    private static void Describe(OpenApiOperation operation, string name, string description, OpenApiSchema schema)
+    {
+        var parameter = (OpenApiParameter)operation.Parameters!.Single(parameter => parameter.Name == name);
+        parameter.Description = description;
+        parameter.Schema = schema;
     }
 
     private static void Example(OpenApiOperation operation, string status, string json) =>
@@ -145,8 +184,9 @@ internal static class OpenApiDescription
         string json = schema.ToJsonString();
         foreach (var (name, definition) in definitions)
         {
-            string reference = $$"""{"$ref":"#/$defs/{{name}}"}""";
-            json = json.Replace(reference, definition!.ToJsonString(), StringComparison.Ordinal);
+            // A field may say more of itself beside what it refers to.
+            string reference = "\"$ref\":\"#/$defs/" + name + "\"";
+            json = json.Replace(reference, definition!.ToJsonString()[1..^1], StringComparison.Ordinal);
         }
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
         return OpenApiModelFactory.Load<OpenApiSchema>(
@@ -170,6 +210,30 @@ internal static class OpenApiDescription
 
         public const string Published = """{ "instances": 1 }""";
 
+        public const string Kept = """{ "instances": 1, "status": "published", "pos": "tQ8dLr0VxA:42" }""";
+
+        public const string KeptMessages = """
+            {
+              "messages": [
+                {
+                  "version": "3",
+                  "msg_type": "cmd",
+                  "target": "group",
+                  "from_id": "aether",
+                  "to_id": null,
+                  "group_id": "press-7",
+                  "cmd": "start",
+                  "msg": null,
+                  "payload": { "speed": 3 },
+                  "sent_at": "2026-01-01T00:00:00Z",
+                  "pos": "tQ8dLr0VxA:42"
+                }
+              ],
+              "pos": "tQ8dLr0VxA:42",
+              "complete": true
+            }
+            """;
+
         public const string Client = """
             {
               "client_id": "worker-1",
@@ -177,7 +241,25 @@ internal static class OpenApiDescription
               "state": { "battery": 0.5 },
               "connections": 1,
               "joined_at": "2026-01-01T00:00:00Z",
-              "last_seen": "2026-01-01T00:00:10Z"
+              "last_seen": "2026-01-01T00:00:10Z",
+              "version": 1767225600000000
+            }
+            """;
+
+        public const string Groups = """{ "groups": [{ "group_id": "press-7", "members": 3 }], "total": 1 }""";
+
+        public const string Instances = """
+            {
+              "instances": [
+                {
+                  "instance_id": "0123456789ab",
+                  "version": "3.0.0",
+                  "started_at": "2026-01-01T00:00:00Z",
+                  "uptime_seconds": 3600,
+                  "connections": 3
+                }
+              ],
+              "total": 1
             }
             """;
 

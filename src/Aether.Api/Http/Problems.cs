@@ -1,5 +1,7 @@
 using System.Globalization;
 using Aether.Application;
+using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
 using Microsoft.AspNetCore.Mvc;
 
@@ -10,6 +12,12 @@ namespace Aether.Api.Http;
 /// </summary>
 internal static class Problems
 {
+    /// <summary>
+    /// The detail of a connection that is refused while the instance is not ready. Why it is not, operators read from
+    /// its health.
+    /// </summary>
+    public const string NoBackplane = "the backplane cannot be relied on now";
+
     public static IResult Of(int status, string title, string detail, string? field = null)
     {
         var problem = new ProblemDetails { Status = status, Title = title, Detail = detail };
@@ -26,6 +34,18 @@ internal static class Problems
 
     public static IResult Forbidden(string detail, string? field = null) =>
         Of(StatusCodes.Status403Forbidden, "Forbidden", detail, field);
+
+    /// <summary>What was asked for is lost; beside why, it is told where the stream ends.</summary>
+    public static IResult Gone(string detail, HistoryPage page)
+    {
+        var problem = new ProblemDetails { Status = StatusCodes.Status410Gone, Title = "Gone", Detail = detail };
+        problem.Extensions["field"] = "after";
+        problem.Extensions["reason"] = HistoryWriter.NameOf(page.Status);
+        problem.Extensions["pos"] = page.End.IsEmpty ? null : page.End.ToString();
+        return Results.Problem(problem);
+    }
+
+    public static IResult NeedsAdmin() => Forbidden("this needs the permission admin");
 
     /// <summary>What a command's expected failure is over HTTP.</summary>
     public static IResult Of(HttpContext context, Rejection rejection)
@@ -45,6 +65,21 @@ internal static class Problems
                 Of(StatusCodes.Status503ServiceUnavailable, "Unavailable", rejection.Text),
             _ => Fault(),
         };
+    }
+
+    /// <summary>What a connection is told that a handler of the host's refuses.</summary>
+    public static IResult OfHost(HttpContext context, Rejection rejection, int retryAfterSeconds)
+    {
+        if (rejection.Code == ErrorCode.Internal)
+            return Fault();
+        var problem = rejection.Code.Retryable
+            ? new ProblemDetails { Status = StatusCodes.Status503ServiceUnavailable, Title = "Unavailable" }
+            : new ProblemDetails { Status = StatusCodes.Status403Forbidden, Title = "Forbidden" };
+        problem.Detail = rejection.Text;
+        problem.Extensions["code"] = rejection.Code.Name;
+        if (rejection.Code.Retryable)
+            context.Response.Headers.RetryAfter = retryAfterSeconds.ToString(CultureInfo.InvariantCulture);
+        return Results.Problem(problem);
     }
 
     public static IResult Fault() =>

@@ -12,25 +12,38 @@ namespace Aether.Api.Legacy;
 /// </summary>
 internal sealed class LegacyConnection : SocketConnection
 {
-    private TokenBucket bucket;
+    private readonly string? credential;
 
+    /// <summary>Creates a connection that is not open yet.</summary>
+    /// <param name="services">What every connection shares.</param>
+    /// <param name="clientId">The client.</param>
+    /// <param name="groupId">The group.</param>
+    /// <param name="credential">What it showed to get in; <see langword="null"/>: it was not asked.</param>
+    /// <param name="loop">The loop that writes to it.</param>
+    /// <param name="abort">Ends the transport at once.</param>
     public LegacyConnection(
-        ConnectionServices services, VisionId clientId, VisionId groupId, DeliveryLoop loop, Action abort)
+        ConnectionServices services,
+        VisionId clientId,
+        VisionId groupId,
+        string? credential,
+        DeliveryLoop loop,
+        Action abort)
         : base(services, clientId, groupId, new Profile(Full: false, Echo: true, Role.None), loop, abort) =>
-        bucket = new TokenBucket(services.Limits.RateBurst, services.Clock.NowMs);
+        this.credential = credential;
 
     /// <inheritdoc/>
-    /// <remarks>V1 and V2 knew no keys.</remarks>
-    public override bool IsGranted(ApiKeys keys) => true;
+    public override bool IsLegacy => true;
+
+    /// <inheritdoc/>
+    /// <remarks>V1 and V2 knew no keys, and are asked for one only where that is configured.</remarks>
+    public override bool IsGranted(ApiKeys keys) => credential is null || keys.StillGrants(credential, GroupId);
 
     /// <inheritdoc/>
     protected override async ValueTask TakeAsync(byte[] text)
     {
-        var limits = Services.Limits;
-        while (limits.RatePerSecond > 0
-            && !bucket.TryTake(limits.RatePerSecond, limits.RateBurst, Services.Clock.NowMs))
+        while (!TryTakeToken(Services.Clock.NowMs))
         {
-            var pause = TimeSpan.FromMilliseconds(bucket.MsToNext(limits.RatePerSecond));
+            var pause = TimeSpan.FromMilliseconds(MsToNextToken());
             await Task.Delay(pause, Services.Time).ConfigureAwait(false);
         }
         var message = LegacyMessage.FromClient(GroupId, ClientId, text);

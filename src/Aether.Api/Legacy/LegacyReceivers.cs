@@ -50,6 +50,7 @@ internal sealed class LegacyReceivers : ILegacySink, IChannelSubscriptions
     {
         Target.Direct => ChannelName.Client(message.ToId),
         Target.Broadcast => ChannelName.Broadcast,
-        _ => ChannelName.Group(message.GroupId),
+        Target.Group => ChannelName.Group(message.GroupId),
+        Target.Role or Target.Echo => throw new ArgumentException("legacy clients have neither", nameof(message)),
     };
 }

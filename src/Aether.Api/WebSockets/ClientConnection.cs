@@ -2,9 +2,12 @@ using Aether.Api.Access;
 using Aether.Api.Hosting;
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.Handlers;
 using Aether.Application.Messaging;
+using Aether.Application.Tracing;
 using Aether.Application.Wire;
 using Aether.Domain;
+using MediatR;
 
 namespace Aether.Api.WebSockets;
 
@@ -13,10 +16,11 @@ namespace Aether.Api.WebSockets;
 /// </summary>
 internal sealed class ClientConnection : SocketConnection
 {
-    private TokenBucket bucket;
-    private long floodSince;
-    private long lastDrop;
+    private TokenBucket answers;
+    private long toldOver = -ConnectionLimits.TellOverLimitMs;
     private int inFlight;
+    private int owed;
+    private bool toldConnected;
     private TaskCompletionSource? roomInFlight;
 
     /// <summary>Creates a connection that is not open yet: what is sent to it waits.</summary>
@@ -32,7 +36,7 @@ internal sealed class ClientConnection : SocketConnection
     {
         Sender = sender;
         Credential = credential;
-        bucket = new TokenBucket(services.Limits.RateBurst, services.Clock.NowMs);
+        answers = new TokenBucket(services.Limits.AnswersBurst, services.Clock.NowMs);
     }
 
     /// <summary>Who it is, and what it may do.</summary>
@@ -41,19 +45,31 @@ internal sealed class ClientConnection : SocketConnection
     /// <inheritdoc/>
     public override bool IsGranted(ApiKeys keys) => keys.StillGrants(Credential, GroupId);
 
+    /// <summary>What the host's handlers see of it; <see langword="null"/> where there are none.</summary>
+    public RealtimeConnection? Heard { get; set; }
+
     private string Credential { get; }
 
     /// <inheritdoc/>
     protected override ValueTask TakeAsync(byte[] text)
     {
         long now = Services.Clock.NowMs;
-        var limits = Services.Limits;
-        bool allowed = limits.RatePerSecond == 0 || bucket.TryTake(limits.RatePerSecond, limits.RateBurst, now);
-        if (!MessageReader.TryRead(text, ClientId, GroupId, out var message, out var error))
-            return RefuseAsync(error);
-        if (!allowed)
-            return DropAsync(message, now);
-        var carriedOut = Services.Mediator.Send(MessageCommands.From(Sender, message), CancellationToken.None);
+        if (Volatile.Read(ref owed) != 0)
+            Owe(Interlocked.Exchange(ref owed, 0));
+        if (!TryTakeToken(now))
+            return DropAsync(text, now);
+        if (!MessageReader.TryRead(
+                text, ClientId, GroupId, out var message, out var error, MessageOrigin.Client))
+            return RefuseAsync(error, text);
+        if (IsTraced)
+            Tell(TraceEvent.Sent(text));
+        var command = MessageCommands.From(Sender, message);
+        return Heard is null ? CarryOutAsync(message, command) : AskHandlersAsync(Heard, message, command);
+    }
+
+    private ValueTask CarryOutAsync(Message message, IRequest<Outcome> command)
+    {
+        var carriedOut = Services.Mediator.Send(command, CancellationToken.None);
         if (carriedOut.IsCompletedSuccessfully)
             return AnswerAsync(message, carriedOut.Result);
         // Not awaited, or a sender could do no more than one message a round trip to the backplane; but observed, and
@@ -63,29 +79,71 @@ internal sealed class ClientConnection : SocketConnection
         return Volatile.Read(ref inFlight) < ConnectionLimits.MaxInFlight ? default : WaitForRoomAsync();
     }
 
-    private ValueTask RefuseAsync(MessageError error)
+    /// <summary>Tells the host's handlers that it is connected.</summary>
+    public async Task TellConnectedAsync()
     {
+        if (Heard is null)
+            return;
+        toldConnected = true;
+        using (WithoutReading())
+            await Services.Handlers!.ConnectedAsync(Heard).ConfigureAwait(false);
+    }
+
+    /// <summary>Tells them that it has ended, if they were told that it is connected.</summary>
+    public Task TellDisconnectedAsync() => toldConnected
+        ? Services.Handlers!.DisconnectedAsync(Heard!, Reason ?? CloseReason.Lost)
+        : Task.CompletedTask;
+
+    /// <summary>Lets the host have its say first. It is waited for, so that messages keep their order.</summary>
+    private async ValueTask AskHandlersAsync(RealtimeConnection heard, Message message, IRequest<Outcome> command)
+    {
+        Outcome? decided;
+        using (WithoutReading())
+            decided = await Services.Handlers!.MessageAsync(heard, (ISendCommand)command).ConfigureAwait(false);
+        if (decided is not null)
+            await AnswerAsync(message, decided).ConfigureAwait(false);
+        // Whoever was removed meanwhile says nothing any more.
+        else if (Reason is null)
+            await CarryOutAsync(message, command).ConfigureAwait(false);
+    }
+
+    private ValueTask RefuseAsync(MessageError error, byte[] text)
+    {
+        var rejection = new Rejection(ErrorCode.InvalidMessage, error.ToString(), error.Field);
+        if (IsTraced)
+            Tell(TraceEvent.Refused(rejection, text));
         if (Services.Limits.ReportInvalid)
-            return RejectAsync(new Rejection(ErrorCode.InvalidMessage, error.ToString(), error.Field), error.Id);
+            return RejectAsync(rejection, error.Id);
         Close(CloseReason.InvalidMessage(error.ToString()));
         return default;
     }
 
-    private ValueTask DropAsync(Message message, long now)
+    private ValueTask DropAsync(byte[] text, long now)
     {
-        var limits = Services.Limits;
-        if (floodSince == 0 || now - lastDrop > ConnectionLimits.FloodGapMs)
-            floodSince = now;
-        lastDrop = now;
-        if (now - floodSince >= ConnectionLimits.MaxFloodMs)
-        {
-            Close(CloseReason.Flooding);
+        if (IsTraced)
+            Tell(TraceEvent.Refused(new Rejection(ErrorCode.RateLimited, "over the rate limit"), text));
+        if (NoteOverLimit(now))
             return default;
+        // Whoever waits for an answer gets one. Reading costs as well, so that it is what the budget is for; what is
+        // over it, and what nobody waits for, is told of once in a while.
+        bool inBudget = answers.TryTake(Services.Limits.AnswersPerSecond, Services.Limits.AnswersBurst, now);
+        bool toldAlready = now - toldOver < ConnectionLimits.TellOverLimitMs;
+        if (!inBudget && toldAlready)
+            return default;
+        bool valid = MessageReader.TryRead(
+            text, ClientId, GroupId, out var message, out var error, MessageOrigin.Client);
+        string? id = valid ? message!.Id : error.Id;
+        if (!inBudget || !valid || id is null)
+        {
+            if (toldAlready)
+                return default;
+            toldOver = now;
         }
-        var after = TimeSpan.FromMilliseconds(bucket.MsToNext(limits.RatePerSecond));
+        var after = TimeSpan.FromMilliseconds(MsToNextToken());
         return RejectAsync(
-            new Rejection(ErrorCode.RateLimited, "over the rate limit; the message was dropped", RetryAfter: after),
-            message.Id);
+            new Rejection(
+                ErrorCode.RateLimited, "over the rate limit; messages are dropped until it is kept", RetryAfter: after),
+            id);
     }
 
     private async Task ObserveAsync(Message message, Task<Outcome> carriedOut)
@@ -119,15 +177,21 @@ internal sealed class ClientConnection : SocketConnection
 
     private ValueTask AnswerAsync(Message message, Outcome outcome)
     {
+        if (outcome.Cost > 0)
+            Interlocked.Add(ref owed, outcome.Cost);
         if (outcome.Rejection is { } rejection)
         {
-            if (rejection.Code == ErrorCode.InvalidMessage && !Services.Limits.ReportInvalid)
+            if (IsTraced)
+                Tell(TraceEvent.Refused(rejection, MessageWriter.Write(message)));
+            if (rejection is { IsForgiven: false } && rejection.Code == ErrorCode.InvalidMessage
+                && !Services.Limits.ReportInvalid)
             {
                 Close(CloseReason.InvalidMessage(rejection.Field + ": " + rejection.Text));
                 return default;
             }
             // That nobody is there is the answer to a question that only a message with an id asks.
-            return rejection.Code == ErrorCode.RecipientOffline && message.Id is null
+            return rejection is { IsForgiven: false } && rejection.Code == ErrorCode.RecipientOffline
+                && message.Id is null
                 ? default
                 : RejectAsync(rejection, message.Id);
         }
@@ -140,9 +204,9 @@ internal sealed class ClientConnection : SocketConnection
     {
         if (outcome.Reply is { } reply)
             await Loop.SendAsync(this, Frame.Of(reply)).ConfigureAwait(false);
-        if (id is not null)
+        if (id is not null && !outcome.IsAnswer)
         {
-            var ack = Services.Messages.Ack(ClientId, GroupId, id, outcome.Instances);
+            var ack = Services.Messages.Ack(ClientId, GroupId, id, outcome);
             await Loop.SendAsync(this, Frame.Of(ack)).ConfigureAwait(false);
         }
     }

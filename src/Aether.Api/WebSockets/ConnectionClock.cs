@@ -1,6 +1,10 @@
 namespace Aether.Api.WebSockets;
 
-/// <summary>One timer for all connections of the instance, where the library would have one for each.</summary>
+/// <summary>
+/// One timer for all connections of the instance, where the library would have one for each. It ticks on the shared
+/// pool on purpose: while that gets to nothing, nobody reads the connections, and a clock that went on would give them
+/// up for being silent.
+/// </summary>
 internal sealed class ConnectionClock(ConnectionRegistry registry, Clock clock, TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -11,7 +15,10 @@ internal sealed class ConnectionClock(ConnectionRegistry registry, Clock clock, 
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
-                registry.Check(clock.NowMs);
+            {
+                clock.Tick();
+                registry.Check(clock.AwakeMs);
+            }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

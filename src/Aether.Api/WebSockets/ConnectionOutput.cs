@@ -27,15 +27,32 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     private bool broken;
     private ValueTask<bool> sending;
     private TaskCompletionSource? drained;
+    private HeldBack? heldBack;
 
     /// <summary>Whether frames wait: until the connection is open, and while its peer takes too little.</summary>
     public bool Pending => Volatile.Read(ref pending);
 
+    /// <summary>
+    /// Whether it is at its end with what was missed, and takes more of it: nothing that came live is sent before.
+    /// </summary>
+    public bool WantsMissed => !pending && !ended && !broken && heldBack is { Ahead.Count: 0, IsLast: false };
+
+    /// <summary>Whether what came live still waits for what was missed.</summary>
+    public bool IsHeldBack => heldBack is not null;
+
     /// <summary>Sends the first frame, then what waited, and from now on what comes.</summary>
-    public void Open(Outlet way, Frame? first)
+    /// <param name="way">Where to.</param>
+    /// <param name="first">The first frame, if there is one.</param>
+    /// <param name="admits">
+    /// Given, what waits is held back behind what <see cref="WriteMissed"/> brings, and then only what this lets through is
+    /// sent.
+    /// </param>
+    public void Open(Outlet way, Frame? first, Func<Frame, bool>? admits = null)
     {
         outlet = way;
         pending = false;
+        if (admits is not null)
+            heldBack = new HeldBack(admits);
         if (first is not null)
             Send(first.Bytes.Span);
         Flush();
@@ -47,13 +64,33 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     {
         if (ended || broken)
             return true;
-        if (pending && waiting is not null
+        if (heldBack is not null && frame.IsControl)
+        {
+            // Or a peer that takes its time would never be pinged.
+            heldBack.Ahead.Enqueue(frame);
+            return true;
+        }
+        // One that is alone always has room: no message is too long for a queue that is empty.
+        if ((pending || heldBack is not null) && waiting is { Count: > 0 }
             && (waiting.Count >= limits.Messages || waitingBytes + frame.Bytes.Length > limits.Bytes))
             return false;
         Keep(frame);
         if (waitingBytes >= SendAtMost)
             Flush();
         return true;
+    }
+
+    /// <summary>Sends frames that were missed, ahead of what came live.</summary>
+    /// <param name="frames">The frames.</param>
+    /// <param name="isLast">Whether what came live is behind these.</param>
+    public void WriteMissed(IReadOnlyList<Frame> frames, bool isLast)
+    {
+        if (heldBack is not { } missed)
+            return;
+        foreach (var frame in frames)
+            missed.Ahead.Enqueue(frame);
+        missed.IsLast = isLast;
+        Flush();
     }
 
     /// <summary>Writes the last frame; nothing comes after it.</summary>
@@ -63,6 +100,7 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     {
         if (ended)
             return;
+        DropHeldBack();
         if (pending && dropWaiting)
         {
             waiting?.Clear();
@@ -76,8 +114,14 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     /// <summary>Sends what was written, unless a send is pending already.</summary>
     public void Flush()
     {
-        while (!pending && waiting is { Count: > 0 })
-            SendWaiting(waiting);
+        while (!pending)
+        {
+            if (heldBack is { Ahead.Count: 0, IsLast: true } through)
+                LetOut(through);
+            if ((heldBack?.Ahead ?? waiting) is not { Count: > 0 } next)
+                return;
+            SendWaiting(next);
+        }
     }
 
     /// <summary>Goes on after the pending send; called in the loop when it is through.</summary>
@@ -95,6 +139,7 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     /// </summary>
     public void End(TaskCompletionSource whenDrained)
     {
+        DropHeldBack();
         ended = true;
         Flush();
         if (!pending || outlet is null)
@@ -113,12 +158,12 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     // As many frames as fit into one send, copied together, or one alone as it is: a frame belongs to all its receivers.
     private void SendWaiting(Queue<Frame> frames)
     {
-        var first = frames.Dequeue();
-        waitingBytes -= first.Bytes.Length;
+        bool isWaiting = ReferenceEquals(frames, waiting);
+        var first = Take(frames, isWaiting);
         if (frames.Count == 0)
         {
             Send(first.Bytes.Span);
-            if (frames.Capacity > KeepCapacity)
+            if (isWaiting && frames.Capacity > KeepCapacity)
                 waiting = null;
             return;
         }
@@ -132,12 +177,42 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
         int length = first.Bytes.Length;
         while (frames.TryPeek(out var frame) && frame.Bytes.Length <= together.Length - length)
         {
-            frames.Dequeue();
-            waitingBytes -= frame.Bytes.Length;
+            Take(frames, isWaiting);
             frame.Bytes.Span.CopyTo(together[length..]);
             length += frame.Bytes.Length;
         }
         Send(together[..length]);
+    }
+
+    private Frame Take(Queue<Frame> frames, bool isWaiting)
+    {
+        var frame = frames.Dequeue();
+        if (isWaiting)
+            waitingBytes -= frame.Bytes.Length;
+        return frame;
+    }
+
+    private void LetOut(HeldBack through)
+    {
+        heldBack = null;
+        var live = waiting;
+        (waiting, waitingBytes) = (null, 0);
+        foreach (var frame in live ?? [])
+        {
+            if (through.Admits(frame))
+                Keep(frame);
+        }
+    }
+
+    // What came live stands behind something that is now missing: whoever got it would take it for whole.
+    private void DropHeldBack()
+    {
+        if (heldBack is not { } missed)
+            return;
+        heldBack = null;
+        (waiting, waitingBytes) = (null, 0);
+        foreach (var frame in missed.Ahead)
+            Keep(frame);
     }
 
     private void Send(ReadOnlySpan<byte> bytes)
@@ -176,6 +251,16 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
         {
             broken = true;
         }
+    }
+
+    /// <summary>What was missed and is on its way, while what came live is held back.</summary>
+    private sealed class HeldBack(Func<Frame, bool> admits)
+    {
+        public Queue<Frame> Ahead { get; } = new();
+
+        public bool IsLast { get; set; }
+
+        public Func<Frame, bool> Admits => admits;
     }
 
     private static bool IsGone(Exception fault) =>

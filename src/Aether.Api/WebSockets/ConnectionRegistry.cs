@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Aether.Application;
 using Aether.Application.Delivery;
 using Aether.Domain;
 
@@ -8,14 +9,26 @@ namespace Aether.Api.WebSockets;
 /// <summary>
 /// The connections of this instance: how many there may be, the one clock that looks after all of them, and the drain.
 /// </summary>
-internal sealed class ConnectionRegistry(int maxConnections)
+/// <param name="maxConnections">How many V3 connections there may be.</param>
+/// <param name="maxLegacy">How many legacy connections there may be beside them.</param>
+internal sealed class ConnectionRegistry(int maxConnections, int maxLegacy)
 {
+    /// <summary>How many legacy connections there may be where nothing is configured.</summary>
+    private const int DefaultMaxLegacy = 10_000;
+
     private readonly List<SocketConnection> connections = [];
     private readonly Dictionary<string, long> closed = [];
     private readonly Lock gate = new();
     private TaskCompletionSource? empty;
     private long receivedByGone;
+    private int legacy;
     private bool draining;
+
+    /// <summary>Creates one with the shares that are configured.</summary>
+    public ConnectionRegistry(RealtimeOptions options)
+        : this(options.MaxConnections, MaxLegacy(options))
+    {
+    }
 
     /// <summary>Whether no new connection is taken because the instance stops.</summary>
     public bool Draining => Volatile.Read(ref draining);
@@ -53,16 +66,32 @@ internal sealed class ConnectionRegistry(int maxConnections)
         }
     }
 
-    /// <summary>Whether there is room for one more.</summary>
-    public bool HasRoom => !Draining && Count < maxConnections;
+    /// <summary>Whether there is room for one more of V3's.</summary>
+    public bool HasRoom
+    {
+        get
+        {
+            lock (gate)
+                return !draining && IsRoomFor(isLegacy: false);
+        }
+    }
 
-    /// <summary>Takes a connection in, unless the instance is full or stops.</summary>
+    /// <summary>How many legacy connections an instance takes at most.</summary>
+    public static int MaxLegacy(RealtimeOptions options) =>
+        options.Legacy.MaxConnections ?? Math.Min(DefaultMaxLegacy, options.MaxConnections);
+
+    /// <summary>
+    /// Takes a connection in, unless the instance stops, or has no room left in the connection's share. Legacy ones have
+    /// one of their own: anybody may open them, and must not take the room of those who show a key.
+    /// </summary>
     public bool TryAdd(SocketConnection connection)
     {
         lock (gate)
         {
-            if (draining || connections.Count >= maxConnections)
+            if (draining || !IsRoomFor(connection.IsLegacy))
                 return false;
+            if (connection.IsLegacy)
+                legacy++;
             connection.Slot = connections.Count;
             connections.Add(connection);
             return true;
@@ -78,6 +107,8 @@ internal sealed class ConnectionRegistry(int maxConnections)
             connections[connection.Slot] = last;
             last.Slot = connection.Slot;
             connections.RemoveAt(connections.Count - 1);
+            if (connection.IsLegacy)
+                legacy--;
             receivedByGone += connection.Received;
             // None: it was never open.
             if (connection.Reason is { } reason)
@@ -127,6 +158,9 @@ internal sealed class ConnectionRegistry(int maxConnections)
 
     /// <summary>Completes when the last connection has gone, after <see cref="BeginDrain"/>.</summary>
     public Task WhenEmpty() => empty?.Task ?? Task.CompletedTask;
+
+    private bool IsRoomFor(bool isLegacy) =>
+        isLegacy ? legacy < maxLegacy : connections.Count - legacy < maxConnections;
 
     // What a client may choose must not become any number of time series, nor look like a decision of the server's.
     private static string NameOf(CloseReason reason) =>

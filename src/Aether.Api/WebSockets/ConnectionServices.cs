@@ -1,4 +1,5 @@
 using Aether.Api.Hosting;
+using Aether.Application.Handlers;
 using Aether.Application.Wire;
 using Aether.Domain;
 using MediatR;
@@ -13,7 +14,8 @@ internal sealed record ConnectionServices(
     Instance Instance,
     Clock Clock,
     TimeProvider Time,
-    ILogger<SocketConnection> Logger);
+    ILogger<SocketConnection> Logger,
+    HandlerDispatcher? Handlers = null);
 
 /// <summary>What a connection asked to hear.</summary>
 /// <param name="Full">Whether it also gets the welcome frame, presence events and gaps.</param>

@@ -30,7 +30,7 @@ internal sealed class ConnectionStream(PipeReader input, SocketConnection connec
             : WaitAsync(buffer, cancellationToken);
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-        connection.WriteRawAsync(buffer);
+        connection.WriteOwnFrameAsync(buffer);
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();

@@ -16,6 +16,7 @@ internal struct InboundFrames
     private byte have;
     private bool inMessage;
     private ulong left;
+    private int overFragmented;
 
     /// <summary>Whether a message has begun and not ended, its first byte included.</summary>
     public readonly bool MessageOpen => inMessage || (have > 0 && !IsControl);
@@ -28,6 +29,18 @@ internal struct InboundFrames
 
     /// <summary>How many messages have ended; it may wrap around.</summary>
     public int Completed { get; private set; }
+
+    /// <summary>How many control frames there were; it may wrap around.</summary>
+    public int Controls { get; private set; }
+
+    /// <summary>How many frames went on with a message; it may wrap around.</summary>
+    public int Continuations { get; private set; }
+
+    /// <summary>
+    /// The first message that was cut into more frames than it may be, counted as <see cref="Completed"/>; −1 while there
+    /// is none. It stays known when the message has ended.
+    /// </summary>
+    public readonly int OverFragmented => overFragmented - 1;
 
     private readonly bool IsControl => (header[0] & 0x08) != 0;
 
@@ -68,7 +81,11 @@ internal struct InboundFrames
             127 => BinaryPrimitives.ReadUInt64BigEndian(bytes[2..]),
             int length => (ulong)length,
         };
-        if (!IsControl)
+        if (IsControl)
+        {
+            Controls++;
+        }
+        else
         {
             if (!inMessage)
             {
@@ -76,9 +93,14 @@ internal struct InboundFrames
                 MessageBytes = 0;
                 Fragments = 0;
             }
+            else
+            {
+                Continuations++;
+            }
             // Two absurd lengths must not add up to a small one.
             MessageBytes = MessageBytes > ulong.MaxValue - left ? ulong.MaxValue : MessageBytes + left;
-            Fragments++;
+            if (++Fragments > ConnectionLimits.MaxFragments && overFragmented == 0)
+                overFragmented = Completed + 1;
         }
         if (left == 0)
             EndFrame();

@@ -1,6 +1,9 @@
 using Aether.Api.Access;
 using Aether.Api.Http;
+using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.Handlers;
+using Aether.Application.History;
 using Aether.Application.Messaging;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
@@ -21,7 +24,9 @@ internal sealed class RealtimeEndpoint(
     IMessageBus bus,
     IPresenceStore presence,
     ApiKeys apiKeys,
-    Origins origins)
+    HostUsers users,
+    Origins origins,
+    HistoryServices history)
 {
     /// <summary>The route of the endpoint.</summary>
     public const string Route = "/v3/ws/group/{group_id}/client/{client_id}";
@@ -30,11 +35,6 @@ internal sealed class RealtimeEndpoint(
     public const string AnyRoute = "/v3/ws/{**path}";
 
     private const int RetryAfterSeconds = 5;
-
-    /// <summary>
-    /// How often a client should say that it is alive: half of the longest pause that the protocol suggests.
-    /// </summary>
-    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Answers any other path below <c>/v3/ws</c>: an id that is empty or holds a slash ends up there.
@@ -65,32 +65,35 @@ internal sealed class RealtimeEndpoint(
     /// <summary>Serves one request.</summary>
     public Task HandleAsync(HttpContext context)
     {
-        var request = context.Request;
         // A browser tells a page nothing of a handshake that was refused; the page asks again, and reads this.
         CrossOrigin.AllowReadingRefusal(context.Response);
-        if (!VisionId.TryParse(context.GetRouteValue("group_id") as string, out var group))
-            return Problems.BadRequestAsync(context, "group_id", VisionId.Rule);
-        if (!VisionId.TryParse(context.GetRouteValue("client_id") as string, out var client))
-            return Problems.BadRequestAsync(context, "client_id", VisionId.Rule);
-        if (!RoleNames.TryParse(request.Query["role"], out var role))
-            return Problems.BadRequestAsync(context, "role", "must be controller, worker or observer");
-        if ((string?)request.Query["echo"] is not (null or "on" or "off"))
-            return Problems.BadRequestAsync(context, "echo", "must be on or off");
-        if (apiKeys.Find(request) is not { } grant)
-        {
-            return Problems.WriteAsync(
-                context, StatusCodes.Status401Unauthorized, "Unauthorized", "a valid API key is needed, exactly once");
-        }
-        if (!origins.Allows(request))
-        {
-            return Problems.WriteAsync(
-                context, StatusCodes.Status403Forbidden, "Forbidden", "this origin may not connect");
-        }
-        if (!grant.Access.Covers(group))
-        {
-            return Problems.WriteAsync(
-                context, StatusCodes.Status403Forbidden, "Forbidden", "this API key is not good for this group");
-        }
+        if (Handshake.TryRead(context, out var handshake) is { } wrong)
+            return Problems.BadRequestAsync(context, wrong.Field, wrong.Rule);
+        if (users.AreAsked(context.Request))
+            return AskUsersAsync(context, handshake);
+        if (apiKeys.Find(context.Request) is not { } grant)
+            return Problems.Unauthorized().ExecuteAsync(context);
+        return AdmitAsync(context, handshake, grant, keyAsked: apiKeys.Required);
+    }
+
+    private async Task AskUsersAsync(HttpContext context, Handshake handshake)
+    {
+        var user = await users.FindAsync(context, handshake.Group, handshake.Client).ConfigureAwait(false);
+        if (user.Grant is not { } grant)
+            await user.Refusal.ExecuteAsync(context).ConfigureAwait(false);
+        else if (!handshake.TryTake(grant.Role, out var granted))
+            await Problems.Forbidden("this role is not granted", "role").ExecuteAsync(context).ConfigureAwait(false);
+        else
+            // A browser says who its user is on any page's behalf, so where the page comes from counts.
+            await AdmitAsync(context, granted, grant, keyAsked: false).ConfigureAwait(false);
+    }
+
+    private Task AdmitAsync(HttpContext context, in Handshake handshake, Grant grant, bool keyAsked)
+    {
+        if (origins.Refuse(context, keyAsked) is { } why)
+            return Problems.Forbidden(why).ExecuteAsync(context);
+        if (!grant.Access.Covers(handshake.Group))
+            return Problems.Forbidden(ApiKeys.NotForThisGroup).ExecuteAsync(context);
         if (!registry.HasRoom)
         {
             return Problems.UnavailableAsync(
@@ -98,25 +101,43 @@ internal sealed class RealtimeEndpoint(
         }
         if (!bus.IsReady || !presence.IsReady)
             return RefuseWithoutBackplaneAsync(context);
+        return services.Handlers is null
+            ? UpgradeAsync(context, handshake, grant)
+            : AskHandlersAsync(context, handshake, grant, services.Handlers);
+    }
+
+    private async Task AskHandlersAsync(
+        HttpContext context, Handshake handshake, Grant grant, HandlerDispatcher handlers)
+    {
+        var connecting = handshake.Seen(id: "", grant.Access, context);
+        if (await handlers.ConnectingAsync(connecting).ConfigureAwait(false) is { } rejection)
+            await Problems.OfHost(context, rejection, RetryAfterSeconds).ExecuteAsync(context).ConfigureAwait(false);
+        else
+            await UpgradeAsync(context, handshake, grant).ConfigureAwait(false);
+    }
+
+    private Task UpgradeAsync(HttpContext context, in Handshake handshake, Grant grant)
+    {
         if (!context.WebSockets.IsWebSocketRequest)
         {
             context.Response.Headers.Upgrade = "websocket";
             return Problems.WriteAsync(
                 context, StatusCodes.Status426UpgradeRequired, "Upgrade required", "this is a WebSocket endpoint");
         }
-        var profile = new Profile(
-            Full: context.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocols.Full),
-            Echo: request.Query["echo"] != "off",
-            role);
-        return ConnectAsync(context, new Sender(client, group, grant.Access), profile, grant.Credential);
+        var sender = new Sender(handshake.Client, handshake.Group, grant.Access, handshake.Profile.Role);
+        var connection = new ClientConnection(
+            services, sender, handshake.Profile, grant.Credential, loops.Next(), context.Abort);
+        if (services.Handlers is not null)
+            connection.Heard = handshake.Seen(connection.Id, grant.Access, context);
+        return ConnectAsync(context, connection, handshake.Profile, handshake.Resume);
     }
 
-    private static Task RefuseWithoutBackplaneAsync(HttpContext context) =>
-        Problems.UnavailableAsync(context, "the backplane cannot be reached", RetryAfterSeconds);
+    private static Task RefuseWithoutBackplaneAsync(HttpContext context, string why = Problems.NoBackplane) =>
+        Problems.UnavailableAsync(context, why, RetryAfterSeconds);
 
-    private async Task ConnectAsync(HttpContext context, Sender sender, Profile profile, string credential)
+    private async Task ConnectAsync(
+        HttpContext context, ClientConnection connection, Profile profile, ResumeRequest resume)
     {
-        var connection = new ClientConnection(services, sender, profile, credential, loops.Next(), context.Abort);
         if (!registry.TryAdd(connection))
         {
             await Problems.UnavailableAsync(context, "the instance is full or restarts", RetryAfterSeconds)
@@ -125,22 +146,27 @@ internal sealed class RealtimeEndpoint(
         }
         try
         {
-            var (attached, joined) = await EnterAsync(connection, profile.Role, context.RequestAborted)
+            var (attached, refusal) = await EnterAsync(connection, profile.Role, context.RequestAborted)
                 .ConfigureAwait(false);
             try
             {
-                if (attached && joined)
+                if (attached && refusal is null && await TryResumeAsync(connection, resume).ConfigureAwait(false))
                     await ServeAsync(context, connection, profile).ConfigureAwait(false);
                 else
-                    await RefuseWithoutBackplaneAsync(context).ConfigureAwait(false);
+                    await RefuseWithoutBackplaneAsync(context, refusal?.Text ?? Problems.NoBackplane)
+                        .ConfigureAwait(false);
             }
             finally
             {
                 if (attached)
                     hub.Detach(connection);
-                if (joined)
-                    await services.Mediator.Send(new Leave(sender.GroupId, sender.ClientId), CancellationToken.None)
+                if (refusal is null)
+                    await services.Mediator
+                        .Send(new Leave(connection.GroupId, connection.ClientId), CancellationToken.None)
                         .ConfigureAwait(false);
+                // Behind all else, so that who is told finds the client gone; and before it leaves the registry, so that
+                // the end of the instance waits for it.
+                await connection.TellDisconnectedAsync().ConfigureAwait(false);
             }
         }
         finally
@@ -151,14 +177,14 @@ internal sealed class RealtimeEndpoint(
     }
 
     // Apart, so that a connection does not keep what it needed to get in.
-    private async ValueTask<(bool Attached, bool Joined)> EnterAsync(
+    private async ValueTask<(bool Attached, Rejection? Refusal)> EnterAsync(
         ClientConnection connection, Role role, CancellationToken aborted)
     {
         // Both go to the backplane, and neither needs the other's answer.
         var joining = services.Mediator.Send(
             new Join(connection.GroupId, connection.ClientId, role), CancellationToken.None);
         bool attached = await hub.AttachAsync(connection, aborted).ConfigureAwait(false);
-        return (attached, (await joining.ConfigureAwait(false)).Rejection is null);
+        return (attached, (await joining.ConfigureAwait(false)).Rejection);
     }
 
     private Task ServeAsync(HttpContext context, ClientConnection connection, Profile profile) =>
@@ -166,9 +192,13 @@ internal sealed class RealtimeEndpoint(
             context,
             connection,
             profile.Full ? Subprotocols.Full : null,
-            profile.Full ? Welcome(connection) : null,
-            () => ReplaceOthersAsync(connection),
-            services.Logger);
+            profile.Full ? Welcome(connection, connection.Positions) : null,
+            () => TellOpenedAsync(connection),
+            services);
+
+    private Task TellOpenedAsync(ClientConnection connection) => connection.Heard is null
+        ? ReplaceOthersAsync(connection)
+        : Task.WhenAll(ReplaceOthersAsync(connection), connection.TellConnectedAsync());
 
     private Task ReplaceOthersAsync(ClientConnection connection) =>
         services.Limits.ReplaceDuplicates
@@ -176,15 +206,29 @@ internal sealed class RealtimeEndpoint(
                 new Disconnect(connection.GroupId, connection.ClientId, connection.Id), CancellationToken.None)
             : Task.CompletedTask;
 
-    private Frame Welcome(ClientConnection connection) => Frame.Of(services.Messages.Welcome(
+    /// <summary>Reads what the connection missed, or the first of it; what comes live waits meanwhile.</summary>
+    private async ValueTask<bool> TryResumeAsync(ClientConnection connection, ResumeRequest resume)
+    {
+        // Where nothing is kept nobody pays, except whoever asks for it.
+        if (!history.Kept.IsOn && resume == default)
+            return true;
+        if (await Resumption.BeginAsync(hub, history, connection, resume).ConfigureAwait(false) is not { } missed)
+            return false;
+        connection.GoOnFrom(missed);
+        return true;
+    }
+
+    private Frame Welcome(ClientConnection connection, ChannelPositions? positions) => Frame.Of(services.Messages.Welcome(
         connection.ClientId,
         connection.GroupId,
         new Welcome(
             connection.Id,
             services.Instance.Id,
-            HeartbeatInterval,
+            services.Limits.HeartbeatInterval,
             services.Limits.MaxMessageBytes,
             services.Limits.RatePerSecond,
             services.Limits.RateBurst,
-            connection.Sender.Access.Permissions)));
+            connection.Sender.Access.Permissions,
+            positions,
+            positions is null ? null : history.Kept.Limits)));
 }

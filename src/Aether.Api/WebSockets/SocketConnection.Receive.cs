@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.WebSockets;
+using System.Text.Unicode;
 using Aether.Domain;
 
 namespace Aether.Api.WebSockets;
@@ -16,11 +17,16 @@ internal abstract partial class SocketConnection
     private const int YieldEvery = 64;
 
     private InboundFrames inbound;
+    private TokenBucket bucket;
+    private CloseReason? fault;
+    private long overSince;
+    private long lastOver;
     private long ended;
     private long lastRead;
     private long lastMessage;
     private long messageStarted;
     private long pingedAt;
+    private bool notReading;
 
     /// <summary>How many messages were taken from the client so far.</summary>
     public long Received => Volatile.Read(ref ended);
@@ -29,8 +35,12 @@ internal abstract partial class SocketConnection
     public void OnBytesRead(ReadOnlySpan<byte> bytes)
     {
         int completed = inbound.Completed;
+        int controls = inbound.Controls;
+        int continuations = inbound.Continuations;
         inbound.Advance(bytes);
-        long now = Services.Clock.NowMs;
+        long now = Services.Clock.AwakeMs;
+        if (inbound.Controls != controls || inbound.Continuations != continuations)
+            Charge(inbound.Controls - controls, inbound.Continuations - continuations, Services.Clock.NowMs);
         Volatile.Write(ref lastRead, now);
         if (!inbound.MessageOpen)
             Volatile.Write(ref messageStarted, 0);
@@ -63,10 +73,16 @@ internal abstract partial class SocketConnection
                     continue;
                 }
                 byte[]? text = wake.EndOfMessage ? [] : await ReadMessageAsync(socket).ConfigureAwait(false);
-                if (text is not null)
+                if (text is not null && !Utf8.IsValid(text))
+                {
+                    // The library does not see a character that is cut off where the last frame is empty.
+                    ended++;
+                    Close(CloseReason.InvalidUtf8);
+                }
+                else if (text is not null)
                 {
                     ended++;
-                    Volatile.Write(ref lastMessage, Services.Clock.NowMs);
+                    Volatile.Write(ref lastMessage, Services.Clock.AwakeMs);
                     await TakeAsync(text).ConfigureAwait(false);
                     if (ended % YieldEvery == 0)
                         await Task.Yield();
@@ -86,7 +102,7 @@ internal abstract partial class SocketConnection
         {
             // The library has answered a broken frame with 1002 or 1007. Taking in the rest gives that answer the
             // chance to arrive: a socket that is closed over unread bytes resets the connection instead.
-            TryDecide(CloseReason.InvalidUtf8);
+            TryDecide(fault ?? CloseReason.ProtocolError);
             await LingerAsync(transport ?? Stream.Null).ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is IOException or OperationCanceledException or ObjectDisposedException)
@@ -98,6 +114,88 @@ internal abstract partial class SocketConnection
     /// <summary>Does what a message says; the next one is not read before this has ended.</summary>
     /// <param name="text">The message in UTF-8, for good: nobody writes to the array again.</param>
     protected abstract ValueTask TakeAsync(byte[] text);
+
+    /// <summary>
+    /// Says that what came from the client has to wait for the host. That is not the client's fault: until the result is
+    /// disposed of it is neither silent nor slow.
+    /// </summary>
+    protected ReadingPause WithoutReading()
+    {
+        Volatile.Write(ref notReading, true);
+        return new ReadingPause(this);
+    }
+
+    private void GoOnReading()
+    {
+        long now = Services.Clock.AwakeMs;
+        // None: its host looks after the silence.
+        if (Volatile.Read(ref lastRead) != long.MaxValue)
+            Volatile.Write(ref lastRead, now);
+        Volatile.Write(ref lastMessage, now);
+        if (messageStarted != 0)
+            Volatile.Write(ref messageStarted, now);
+        Volatile.Write(ref notReading, false);
+    }
+
+    /// <summary>Lasts until it is disposed of.</summary>
+    protected readonly struct ReadingPause(SocketConnection connection) : IDisposable
+    {
+        /// <summary>Goes on with the client.</summary>
+        public void Dispose() => connection.GoOnReading();
+    }
+
+    /// <summary>Takes a token for a message, if there is one.</summary>
+    protected bool TryTakeToken(long now) =>
+        Services.Limits.RatePerSecond == 0
+        || bucket.TryTake(Services.Limits.RatePerSecond, Services.Limits.RateBurst, now);
+
+    /// <summary>Takes tokens for what a message turned out to cost, which may be more than there are.</summary>
+    protected void Owe(int cost) => bucket.Owe(cost, Services.Limits.RateBurst);
+
+    /// <summary>How long until there is a token again, in ms.</summary>
+    protected long MsToNextToken() => bucket.MsToNext(Services.Limits.RatePerSecond);
+
+    /// <summary>Takes note that the client is over its limit; one that is for too long is closed.</summary>
+    /// <returns>Whether it is closed.</returns>
+    protected bool NoteOverLimit(long now)
+    {
+        if (overSince == 0 || now - lastOver > ConnectionLimits.FloodGapMs)
+            overSince = now;
+        lastOver = now;
+        if (now - overSince < ConnectionLimits.MaxFloodMs)
+            return false;
+        Close(CloseReason.Flooding);
+        return true;
+    }
+
+    /// <summary>
+    /// Takes tokens for the frames that are no message of their own: the WebSocket deals with them, answers pings and
+    /// says nothing of it, so that they are not dropped but owed.
+    /// </summary>
+    private void Charge(int controls, int continuations, long now)
+    {
+        // Without a limit of messages what no client needs so much of is limited all the same.
+        var (perSecond, burst, cost) = Services.Limits.RatePerSecond == 0
+            ? (ConnectionLimits.ControlsPerSecond, ConnectionLimits.ControlsBurst, controls)
+            : (Services.Limits.RatePerSecond, Services.Limits.RateBurst, controls + continuations);
+        if (cost == 0)
+            return;
+        bucket.Fill(perSecond, burst, now);
+        bucket.Owe(cost, burst);
+        if (bucket.IsOwing && (controls > 0 || !IsLegacy))
+            NoteOverLimit(now);
+    }
+
+    /// <summary>Remembers what the WebSocket itself closes for: it tells its peer, and not us.</summary>
+    private void NoteFault(ReadOnlySpan<byte> frame)
+    {
+        if (frame is [0x88, >= 2 and < 126, byte high, byte low, ..])
+        {
+            fault = ((high << 8) | low) == CloseReason.InvalidUtf8.Code
+                ? CloseReason.InvalidUtf8
+                : CloseReason.ProtocolError;
+        }
+    }
 
     /// <summary>Reads the rest of a message into an array of its own.</summary>
     /// <returns><see langword="null"/> when it is over a limit; the connection is then closing.</returns>
@@ -143,7 +241,7 @@ internal abstract partial class SocketConnection
         ulong announced = isAtHand ? inbound.MessageBytes : 0;
         if (Math.Max(announced, (ulong)received) > (ulong)Services.Limits.MaxMessageBytes)
             Close(CloseReason.MessageTooBig($"message: must be at most {Services.Limits.MaxMessageBytes} bytes"));
-        else if (isAtHand && inbound.Fragments > ConnectionLimits.MaxFragments)
+        else if (inbound.OverFragmented == (int)ended)
             Close(CloseReason.MessageTooBig($"message: must be at most {ConnectionLimits.MaxFragments} fragments"));
         return Reason is null;
     }

@@ -1,5 +1,6 @@
 using Aether.Api.Access;
 using Aether.Application.Delivery;
+using Aether.Application.Tracing;
 using Aether.Domain;
 
 namespace Aether.Api.WebSockets;
@@ -31,13 +32,15 @@ internal abstract partial class SocketConnection : Connection
         Profile profile,
         DeliveryLoop loop,
         Action abort)
-        : base(clientId, groupId, profile.Echo, profile.Full, loop)
+        : base(clientId, groupId, profile.Echo, profile.Full, loop, profile.Role)
     {
         Services = services;
         this.abort = abort;
         number = services.Instance.NextConnection();
         output = new ConnectionOutput(services.Limits.SendQueue, this);
-        lastRead = lastMessage = services.Clock.NowMs;
+        lastRead = lastMessage = services.Clock.AwakeMs;
+        bucket = new TokenBucket(
+            services.Limits.RatePerSecond == 0 ? ConnectionLimits.ControlsBurst : services.Limits.RateBurst, lastRead);
     }
 
     /// <inheritdoc/>
@@ -49,6 +52,9 @@ internal abstract partial class SocketConnection : Connection
     /// <summary>Its place in the registry, which alone uses it.</summary>
     public int Slot { get; set; }
 
+    /// <summary>Whether it is one of the endpoint for V1 and V2 clients.</summary>
+    public virtual bool IsLegacy => false;
+
     /// <summary>Whether it may stay, now that the keys have changed.</summary>
     public abstract bool IsGranted(ApiKeys keys);
 
@@ -56,7 +62,22 @@ internal abstract partial class SocketConnection : Connection
     public CloseReason? Reason => Volatile.Read(ref reason);
 
     /// <summary>Sends the first frame and what waited since the connection was created.</summary>
-    public void Open(Outlet outlet, Frame? first) => Loop.Run(() => output.Open(outlet, first));
+    public void Open(Outlet outlet, Frame? first)
+    {
+        if (resumption is { } missed)
+            OpenBehind(missed, outlet, first);
+        else
+            Loop.Run(() => OpenNow(outlet, first));
+    }
+
+    private void OpenNow(Outlet outlet, Frame? first, Func<Frame, bool>? admits = null)
+    {
+        output.Open(outlet, first, admits);
+        if (!IsTraced)
+            return;
+        Tell(TraceEvent.Connected);
+        TellSent(first);
+    }
 
     /// <summary>
     /// Closes the connection: the frames before this, then the close frame. Whoever is first decides the reason;
@@ -96,6 +117,9 @@ internal abstract partial class SocketConnection : Connection
                 abort();
             return false;
         }
+        // Nothing can be heard of a client that nobody reads from.
+        if (Volatile.Read(ref notReading))
+            return false;
         long messageSince = Volatile.Read(ref messageStarted);
         if (messageSince != 0 && nowMs - messageSince >= limits.MessageTimeoutMs)
             Close(CloseReason.MessageTooBig("message: must be complete in time"));
@@ -104,19 +128,29 @@ internal abstract partial class SocketConnection : Connection
         return NeedsPing(nowMs);
     }
 
-    /// <summary>Writes a frame that the WebSocket made itself.</summary>
-    public ValueTask WriteRawAsync(ReadOnlyMemory<byte> bytes) => Loop.SendAsync(this, Frame.OfRaw(bytes.Span));
+    /// <summary>Writes a frame that the WebSocket made itself: a pong, or the close after a broken frame.</summary>
+    public ValueTask WriteOwnFrameAsync(ReadOnlyMemory<byte> bytes)
+    {
+        NoteFault(bytes.Span);
+        return Loop.SendAsync(this, Frame.OfRaw(bytes.Span));
+    }
 
     /// <summary>Goes on writing, in the loop, after a flush that was pending.</summary>
     public void ResumeLater() => Loop.Run(() =>
     {
         output.Resume();
         NoteFlushing();
+        if (resumption is { } missed)
+            GoOn(missed);
     });
 
     /// <inheritdoc/>
-    protected override void Write(Frame frame)
+    protected internal override void Write(Frame frame)
     {
+        if (resumption is { } missed && !Admits(missed, frame))
+            return;
+        if (IsTraced)
+            TellSent(frame);
         if (frame.IsClose)
             output.WriteLast(frame, dropWaiting: false);
         else if (!output.Write(frame) && TryDecide(CloseReason.TooSlow))
@@ -124,7 +158,7 @@ internal abstract partial class SocketConnection : Connection
     }
 
     /// <inheritdoc/>
-    protected override void Flush()
+    protected internal override void Flush()
     {
         output.Flush();
         NoteFlushing();
@@ -134,8 +168,16 @@ internal abstract partial class SocketConnection : Connection
     {
         if (Interlocked.CompareExchange(ref reason, why, null) is not null)
             return false;
-        Volatile.Write(ref closingSince, Services.Clock.NowMs);
+        Volatile.Write(ref closingSince, Services.Clock.AwakeMs);
+        if (IsTraced)
+            Tell(TraceEvent.Closed(why));
         return true;
+    }
+
+    private void TellSent(Frame? frame)
+    {
+        if (frame is not null && TraceEvent.Received(frame) is { } received)
+            Tell(received);
     }
 
     private void NoteFlushing()
@@ -143,7 +185,7 @@ internal abstract partial class SocketConnection : Connection
         if (!output.Pending)
             Volatile.Write(ref flushingSince, 0);
         else if (Volatile.Read(ref flushingSince) == 0)
-            Volatile.Write(ref flushingSince, Services.Clock.NowMs);
+            Volatile.Write(ref flushingSince, Services.Clock.AwakeMs);
     }
 
     private bool NeedsPing(long nowMs)

@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using Aether.Api.Hosting;
 using Aether.Application.Delivery;
 using Aether.Domain;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Aether.Api.WebSockets;
 
@@ -25,14 +26,14 @@ internal static class SocketUpgrade
     /// <param name="subprotocol">The subprotocol to answer with, if any.</param>
     /// <param name="first">The first frame, if there is one.</param>
     /// <param name="opened">What else is to be done once it is open.</param>
-    /// <param name="logger">Where a fault goes.</param>
+    /// <param name="services">What every connection shares.</param>
     public static async Task ServeAsync(
         HttpContext context,
         SocketConnection connection,
         string? subprotocol,
         Frame? first,
         Func<Task> opened,
-        ILogger logger)
+        ConnectionServices services)
     {
         var capture = context.Features.Get<UpgradeCapture>()!;
         capture.Connection = connection;
@@ -42,8 +43,12 @@ internal static class SocketUpgrade
             // The registry's clock pings; the library's own way is a timer for each connection.
             KeepAliveInterval = TimeSpan.Zero,
         }).ConfigureAwait(false);
-        // Nobody looks at them again, and the connection may live for days.
-        context.Request.Headers.Clear();
+        // They would be kept for days, for nobody where no middleware of a host looks at them in the end.
+        if (!services.Limits.KeepRequestHeaders)
+            context.Request.Headers.Clear();
+        // As a request it lasts as long as the connection, which says nothing of how long requests take.
+        if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
+            metrics.MetricsDisabled = true;
         // Or each message of days would become a child of this handshake's trace.
         Activity.Current = null;
         // A host may bring its own WebSocket, and then there was nothing to upgrade.
@@ -62,7 +67,7 @@ internal static class SocketUpgrade
         }
         catch (Exception fault)
         {
-            logger.ConnectionFailed(fault.GetType().Name);
+            services.Logger.ConnectionFailed(fault.GetType().Name);
             connection.Close(CloseReason.ServerFault);
         }
     }

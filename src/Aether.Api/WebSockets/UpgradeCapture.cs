@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.AspNetCore.WebSockets;
 using Microsoft.Extensions.Options;
 
 namespace Aether.Api.WebSockets;
@@ -27,7 +28,9 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
     /// <summary>The way out, once the server gave it.</summary>
     public Outlet? Output { get; private set; }
 
-    bool IHttpUpgradeFeature.IsUpgradableRequest => upgrade?.IsUpgradableRequest ?? false;
+    // RFC 6455 asks for HTTP/1.1 or higher, and the server would upgrade HTTP/1.0 as well.
+    bool IHttpUpgradeFeature.IsUpgradableRequest =>
+        upgrade is { IsUpgradableRequest: true } && !HttpProtocol.IsHttp10(context.Request.Protocol);
 
     bool IHttpExtendedConnectFeature.IsExtendedConnect => connect?.IsExtendedConnect ?? false;
 
@@ -42,6 +45,12 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
         if (capture.connect is not null)
             context.Features.Set<IHttpExtendedConnectFeature>(capture);
         context.Features.Set(capture);
+        // A host's UseWebSockets() would upgrade past us. It has checked the origin by now, and the one behind us does the
+        // rest. A WebSocket of another make, as the test server's, is all there is.
+        if ((capture.upgrade is not null || capture.connect is not null)
+            && context.Features.Get<IHttpWebSocketFeature>() is { } theirs
+            && theirs.GetType().Assembly == typeof(WebSocketMiddleware).Assembly)
+            context.Features.Set<IHttpWebSocketFeature>(null);
         return next(context);
     }
 

@@ -1,3 +1,4 @@
+using Aether.Application.History;
 using Aether.Domain;
 
 namespace Aether.Application.Delivery;
@@ -20,6 +21,9 @@ internal sealed class ChannelReceivers
     }
 
     public ChannelName Name { get; }
+
+    /// <summary>How far this instance has come in what is kept of the channel, where something is.</summary>
+    public ChannelPlace? Place { get; set; }
 
     /// <summary>How many connections want it. Guarded by this object's lock, as are the next two.</summary>
     public int Wanted { get; private set; }

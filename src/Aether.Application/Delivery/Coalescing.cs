@@ -6,7 +6,8 @@ namespace Aether.Application.Delivery;
 /// Holds the frames of hot groups for a moment, so that each of their connections is flushed once for several frames.
 /// A group is hot while it gets frames almost every moment; then those are held that come less than a moment after its
 /// last flush. A quiet group is never delayed, nor is a quick answer in one, nor a group of few, where there is little
-/// to save. It belongs to one delivery loop, which alone calls it; only the timer's callback comes from elsewhere.
+/// to save. It belongs to one delivery loop, which alone calls it; only the timer's callback
+/// and <see cref="MakeDue"/> come from elsewhere.
 /// </summary>
 internal sealed class Coalescing
 {
@@ -30,6 +31,7 @@ internal sealed class Coalescing
     private readonly List<(Connection Connection, Frame Frame)> behind = [];
     private readonly ITimer? timer;
     private bool due;
+    private long heldSince;
     private bool holdsBroadcast;
 
     /// <summary>Creates what holds frames for a loop.</summary>
@@ -88,7 +90,10 @@ internal sealed class Coalescing
             held.Add(receivers);
             holdsBroadcast |= receivers.Kind == ChannelKind.Broadcast;
             if (held.Count == 1)
+            {
+                Volatile.Write(ref heldSince, now);
                 timer.Change(window, Timeout.InfiniteTimeSpan);
+            }
         }
         else
         {
@@ -112,9 +117,22 @@ internal sealed class Coalescing
         return true;
     }
 
+    /// <summary>Makes the moment over, if something has been held that much longer. From any thread.</summary>
+    /// <returns>Whether it is over by this.</returns>
+    public bool MakeDue(TimeSpan late)
+    {
+        long since = Volatile.Read(ref heldSince);
+        if (since == 0 || IsDue || time.GetElapsedTime(since) < window + late)
+            return false;
+        Volatile.Write(ref due, true);
+        return true;
+    }
+
     /// <summary>Forgets what was held; it has been written.</summary>
     public void Clear()
     {
+        if (held.Count > 0)
+            Volatile.Write(ref heldSince, 0);
         behind.Clear();
         holdsBroadcast = false;
         foreach (var receivers in held)

@@ -1,3 +1,4 @@
+using Aether.Application.Tracing;
 using Aether.Domain;
 
 namespace Aether.Application.Delivery;
@@ -6,21 +7,26 @@ namespace Aether.Application.Delivery;
 /// One open connection, as the fan-out sees it. <see cref="Write"/> and <see cref="Flush"/> are called by its delivery
 /// loop alone, so they need no lock; they must not wait, and they must not throw.
 /// </summary>
-public abstract class Connection
+internal abstract class Connection
 {
+    private TraceFeed[]? traces;
+
     /// <summary>Creates a connection of a client in a group.</summary>
     /// <param name="clientId">The client.</param>
     /// <param name="groupId">The group.</param>
     /// <param name="echo">Whether it gets the group and broadcast messages that its own client sent.</param>
     /// <param name="full">Whether it speaks the full profile, and so gets presence events and gaps.</param>
     /// <param name="loop">The loop that writes to it.</param>
-    protected Connection(VisionId clientId, VisionId groupId, bool echo, bool full, DeliveryLoop loop)
+    /// <param name="role">What it is in the group.</param>
+    protected Connection(
+        VisionId clientId, VisionId groupId, bool echo, bool full, DeliveryLoop loop, Role role = Role.None)
     {
         ClientId = clientId;
         GroupId = groupId;
         Echo = echo;
         Full = full;
         Loop = loop;
+        Role = role;
     }
 
     /// <summary>The connection's own name, which no other has on any instance.</summary>
@@ -31,6 +37,9 @@ public abstract class Connection
 
     /// <summary>The group.</summary>
     public VisionId GroupId { get; }
+
+    /// <summary>What it is in the group.</summary>
+    public Role Role { get; }
 
     /// <summary>Whether it gets the group and broadcast messages that its own client sent.</summary>
     public bool Echo { get; }
@@ -53,6 +62,9 @@ public abstract class Connection
     /// <summary>Whether the other instances have heard that it takes the place of older ones; the loop's own.</summary>
     internal bool Seated;
 
+    /// <summary>Whether an operator looks at what it sends and is sent. Mostly nobody does.</summary>
+    protected bool IsTraced => Volatile.Read(ref traces) is not null;
+
     /// <summary>Closes it; only the first reason counts.</summary>
     public abstract void Close(CloseReason why);
 
@@ -62,12 +74,47 @@ public abstract class Connection
     /// <summary>Sends what was written.</summary>
     protected internal abstract void Flush();
 
+    /// <summary>Lets an operator see what it does from now on.</summary>
+    /// <returns>Whether that is new.</returns>
+    internal bool Trace(TraceFeed feed)
+    {
+        while (true)
+        {
+            var before = Volatile.Read(ref traces);
+            if (before is not null && Array.IndexOf(before, feed) >= 0)
+                return false;
+            TraceFeed[] after = [.. before ?? [], feed];
+            if (Interlocked.CompareExchange(ref traces, after, before) == before)
+                return true;
+        }
+    }
+
+    /// <summary>Tells those who look. Whoever does not any longer is forgotten.</summary>
+    protected internal void Tell(TraceEvent what)
+    {
+        var told = Volatile.Read(ref traces);
+        foreach (var feed in told ?? [])
+        {
+            if (!feed.IsOver)
+                feed.Tell(Id, what);
+        }
+        if (told is null || !Array.Exists(told, static feed => feed.IsOver))
+            return;
+        var left = Array.FindAll(told, static feed => !feed.IsOver);
+        // If another one came meanwhile the next word forgets them.
+        Interlocked.CompareExchange(ref traces, left is [] ? null : left, told);
+    }
+
     /// <summary>Whether a frame of one of its channels is for this connection.</summary>
     internal bool Wants(Frame frame) =>
         // Who sent it is looked at last: mostly it does not matter, and this runs once for each receiver.
         ((!frame.OnlyOthers && (Echo || !frame.OnlyGroup.IsEmpty)) || frame.FromId != ClientId)
-        && (Full || !frame.OnlyFull)
-        && (frame.OnlyGroup.IsEmpty || frame.OnlyGroup == GroupId);
+        && (!frame.OnlySome || IsOneOf(frame));
+
+    private bool IsOneOf(Frame frame) =>
+        (Full || !frame.OnlyFull)
+        && (frame.OnlyGroup.IsEmpty || frame.OnlyGroup == GroupId)
+        && (frame.OnlyRole == Role.None || frame.OnlyRole == Role);
 }
 
 /// <summary>A connection's places in the receivers of its three channels.</summary>

@@ -6,10 +6,16 @@ namespace Aether.Application.Delivery;
 
 /// <summary>
 /// Writes to the connections that belong to it, and is the only one that does: no locks, and no task or queue for each
-/// connection. It runs on the thread pool while there is something to do. It never waits for a socket.
+/// connection. It runs on the thread pool while there is something to do, or on a thread that <see cref="LoopRescue"/>
+/// has for it when the pool does not get to it. It never waits for a socket.
 /// </summary>
-public sealed class DeliveryLoop : IThreadPoolWorkItem
+internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
 {
+    // What it is at: nothing, in line to run, running. Whoever turns the second into the third runs it.
+    private const int Resting = 0;
+    private const int Queued = 1;
+    private const int Running = 2;
+
     /// <summary>How many frames are written before the connections are flushed.</summary>
     private const int MaxBatch = 64;
 
@@ -20,7 +26,8 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     private readonly List<Receivers> written = [];
     private readonly List<Connection> touched = [];
     private readonly Coalescing coalescing;
-    private int scheduled;
+    private int state;
+    private uint runs = 1;
 
     /// <summary>Creates a loop.</summary>
     /// <param name="index">Its place among the loops of the instance.</param>
@@ -70,8 +77,24 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
         }
     }
 
-    void IThreadPoolWorkItem.Execute()
+    uint IRescuable.WaitsSince => Volatile.Read(ref state) == Queued ? Volatile.Read(ref runs) : 0;
+
+    void IThreadPoolWorkItem.Execute() => RunIfQueued();
+
+    void IRescuable.RunIfQueued() => RunIfQueued();
+
+    void IRescuable.ReleaseOverdue(TimeSpan late)
     {
+        if (coalescing.MakeDue(late))
+            Wake();
+    }
+
+    private void RunIfQueued()
+    {
+        if (Interlocked.CompareExchange(ref state, Running, Queued) != Queued)
+            return;
+        // Odd, and so never 0.
+        Volatile.Write(ref runs, runs + 2);
         do
         {
             while (RunBatch())
@@ -120,16 +143,16 @@ public sealed class DeliveryLoop : IThreadPoolWorkItem
     // more frames come, and are flushed together. That was cheaper at every load but the lowest.
     private void Wake()
     {
-        if (Volatile.Read(ref scheduled) == 0 && Interlocked.Exchange(ref scheduled, 1) == 0)
+        if (Volatile.Read(ref state) == Resting && Interlocked.CompareExchange(ref state, Queued, Resting) == Resting)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     private bool TryRest()
     {
         // Whoever adds something after this store schedules the loop anew; what was added before it is seen here.
-        Interlocked.Exchange(ref scheduled, 0);
+        Interlocked.Exchange(ref state, Resting);
         return (inbox.Reader.Count == 0 && turns.IsEmpty && !coalescing.IsDue)
-            || Interlocked.Exchange(ref scheduled, 1) != 0;
+            || Interlocked.CompareExchange(ref state, Running, Resting) != Resting;
     }
 
     /// <summary>Writes what waits, up to a batch, and flushes.</summary>

@@ -1,9 +1,11 @@
 using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Aether.Application.Delivery;
 
 /// <summary>The loops of this instance. Connections are dealt out among them in turn.</summary>
-public sealed class DeliveryLoops
+internal sealed class DeliveryLoops
 {
     /// <summary>
     /// How many frames may wait for a loop: a second's worth at a rate that two cores can still deliver. Beyond it a
@@ -20,12 +22,14 @@ public sealed class DeliveryLoops
     /// <param name="coalesce">How long frames of a hot group are held at most; zero: never.</param>
     /// <param name="coalesceFrom">How many receivers such a group has at least, of those of one loop.</param>
     /// <param name="time">The clock; by default the system's.</param>
+    /// <param name="logger">Told when the thread pool of the process is blocked; by default nobody is.</param>
     public DeliveryLoops(
         int count = 0,
         int capacity = Capacity,
         TimeSpan coalesce = default,
         int coalesceFrom = Coalescing.ManyReceivers,
-        TimeProvider? time = null)
+        TimeProvider? time = null,
+        ILogger<DeliveryLoops>? logger = null)
     {
         if (count == 0)
             count = Math.Max(1, Environment.ProcessorCount / 2);
@@ -35,6 +39,7 @@ public sealed class DeliveryLoops
             .. Enumerable.Range(0, count)
                 .Select(index => new DeliveryLoop(index, capacity, coalesce, coalesceFrom, time)),
         ];
+        LoopRescue.Watch(this, logger ?? NullLogger<DeliveryLoops>.Instance);
     }
 
     /// <summary>All of them.</summary>

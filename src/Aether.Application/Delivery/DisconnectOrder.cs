@@ -11,13 +11,10 @@ namespace Aether.Application.Delivery;
 /// <param name="SupersededBy">The connection that stays; <see langword="null"/>: none does.</param>
 internal sealed record DisconnectOrder(VisionId GroupId, string? SupersededBy)
 {
-    /// <summary>The command of such a message; only the server itself can send it.</summary>
-    public const string Cmd = "aether.disconnect";
-
     /// <summary>Reads the order that a message on a client's channel is, if it is one.</summary>
     public static DisconnectOrder? Of(ChannelName channel, Message message)
     {
-        if (channel.Kind != ChannelKind.Client || message.Cmd != Cmd || message.FromId != VisionId.Server)
+        if (channel.Kind != ChannelKind.Client || message.Cmd != ServerCommands.Disconnect || message.FromId != VisionId.Server)
             return null;
         using var payload = JsonDocument.Parse(message.Payload);
         string? superseded = payload.RootElement.TryGetProperty("superseded_by", out var id)

@@ -9,7 +9,7 @@ namespace Aether.Application.Delivery;
 /// One WebSocket frame as it goes to a client: header and content in one array. It is made once per message and
 /// instance, never written to again, and shared by all who receive it.
 /// </summary>
-public sealed class Frame
+internal class Frame
 {
     private const byte Text = 0x81;
     private const byte Close = 0x88;
@@ -21,41 +21,62 @@ public sealed class Frame
         IsClose = bytes[0] == Close;
     }
 
+    /// <summary>Creates the frame of a message.</summary>
+    private protected Frame(Message message)
+        : this(WithHeader(Text, MessageWriter.WriteToScratch(message)))
+    {
+        FromId = message.FromId;
+        OnlyGroup = message.OnlyGroup;
+        OnlyRole = message.OnlyRole;
+        OnlyFull = message.Type == MessageType.Presence;
+        OnlyOthers = message is { Type: MessageType.Presence, Cmd: "join" };
+        OnlySome = OnlyFull || !OnlyGroup.IsEmpty || OnlyRole != Role.None;
+    }
+
     /// <summary>A ping without content.</summary>
     public static Frame KeepAlive { get; } = new([Ping, 0]);
 
     /// <summary>The bytes on the wire.</summary>
     public ReadOnlyMemory<byte> Bytes { get; }
 
+    /// <summary>The bytes on the wire without the header.</summary>
+    public ReadOnlyMemory<byte> Content => Bytes[(Bytes.Span[1] switch { 127 => 10, 126 => 4, _ => 2 })..];
+
+    /// <summary>Whether it is a text frame.</summary>
+    public bool IsText => Bytes.Span[0] == Text;
+
     /// <summary>Who sent the message; empty for frames that are none.</summary>
-    public VisionId FromId { get; private init; }
+    public VisionId FromId { get; }
 
     /// <summary>The only group whose connections get it; empty: whoever hears the channel.</summary>
-    public VisionId OnlyGroup { get; private init; }
+    public VisionId OnlyGroup { get; }
+
+    /// <summary>The only role whose connections get it; none: whatever role they have.</summary>
+    public Role OnlyRole { get; }
+
+    /// <summary>Whether it is not for all who hear the channel: what a connection is decides.</summary>
+    public bool OnlySome { get; }
 
     /// <summary>Whether it is for connections of the full profile only.</summary>
-    public bool OnlyFull { get; private init; }
+    public bool OnlyFull { get; }
 
     /// <summary>
     /// Whether it is for others than the client it is from: that a client came is news to everybody but itself, and
     /// whether it would hear it hung on what its instance did first.
     /// </summary>
-    public bool OnlyOthers { get; private init; }
+    public bool OnlyOthers { get; }
 
     /// <summary>Whether it is a close frame: the last one that a connection sends.</summary>
     public bool IsClose { get; private init; }
 
+    /// <summary>Whether it is one of WebSocket's own: a ping, a pong or a close.</summary>
+    public bool IsControl => (Bytes.Span[0] & 0x08) != 0;
+
     /// <summary>The frame of a message.</summary>
     public static Frame Of(Message message)
     {
-        var json = MessageWriter.WriteToScratch(message);
-        return new Frame(WithHeader(Text, json))
-        {
-            FromId = message.FromId,
-            OnlyGroup = message.Target == Target.Direct ? message.GroupId : default,
-            OnlyFull = message.Type == MessageType.Presence,
-            OnlyOthers = message is { Type: MessageType.Presence, Cmd: "join" },
-        };
+        ArgumentNullException.ThrowIfNull(message);
+        return message.Position.IsEmpty ? new Frame(message) : new KeptFrame(message);
     }
 
     /// <summary>A text frame that is no message: what the legacy endpoints speak.</summary>

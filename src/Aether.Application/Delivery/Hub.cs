@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
+using Aether.Application.History;
 using Aether.Application.Ports;
+using Aether.Application.Presence;
+using Aether.Application.Tracing;
 using Aether.Application.Wire;
 using Aether.Domain;
 
@@ -10,8 +13,26 @@ namespace Aether.Application.Delivery;
 /// instance, the last one that leaves ends the subscription, and however they race the bus is asked one thing at a
 /// time per channel.
 /// </summary>
-public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMessages messages) : IMessageSink
+/// <param name="bus">Where channels are subscribed to.</param>
+/// <param name="loops">They write to the connections.</param>
+/// <param name="messages">What the server says itself.</param>
+/// <param name="presence">Hears what is told of who is present.</param>
+/// <param name="history">What is kept, where something is.</param>
+/// <param name="traces">Whom operators look at.</param>
+internal sealed class Hub(
+    IChannelSubscriptions bus,
+    DeliveryLoops loops,
+    ServerMessages messages,
+    PresenceListener? presence = null,
+    HistoryServices? history = null,
+    ClientTraces? traces = null)
+    : IMessageSink
 {
+    private readonly HistoryServices? history = history is { Kept.IsOn: true } ? history : null;
+
+    // The types that there was no room for since the last repair.
+    private int dropped;
+
     private readonly ConcurrentDictionary<ChannelName, ChannelReceivers> channels = new();
 
     /// <summary>How many channels this instance hears.</summary>
@@ -25,6 +46,7 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
     /// </summary>
     public async Task<bool> AttachAsync(Connection connection, CancellationToken cancellationToken)
     {
+        traces?.Adopt(connection);
         var client = EnterAsync(ChannelName.Client(connection.ClientId), connection);
         var group = EnterAsync(ChannelName.Group(connection.GroupId), connection);
         var broadcast = EnterAsync(ChannelName.Broadcast, connection);
@@ -51,10 +73,15 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
     {
         if (!channels.TryGetValue(channel, out var receivers))
             return true;
-        if (DisconnectOrder.Of(channel, message) is not { } order)
-            return receivers.TryPut(loops, Frame.Of(message));
-        receivers.Run(loops, order.CarryOut);
-        return true;
+        Hear(channel, message);
+        if (CarryOut(channel, message, receivers))
+            return true;
+        bool hadRoom = receivers.Place is { } place && IsPlaced(place, message)
+            ? place.TryReceive(Frame.Of(message), HistoryServices.TypeOf(message))
+            : receivers.TryPut(loops, Frame.Of(message));
+        if (!hadRoom)
+            Interlocked.Or(ref dropped, (int)HistoryServices.TypeOf(message));
+        return hadRoom;
     }
 
     /// <inheritdoc/>
@@ -62,10 +89,12 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
     {
         if (!channels.TryGetValue(channel, out var receivers))
             return default;
-        if (DisconnectOrder.Of(channel, message) is not { } order)
-            return receivers.PutAsync(loops, Frame.Of(message));
-        receivers.Run(loops, order.CarryOut);
-        return default;
+        Hear(channel, message);
+        if (CarryOut(channel, message, receivers))
+            return default;
+        return receivers.Place is { } place && IsPlaced(place, message)
+            ? place.ReceiveAsync(Frame.Of(message), HistoryServices.TypeOf(message))
+            : receivers.PutAsync(loops, Frame.Of(message));
     }
 
     /// <summary>Puts a frame that is no V3 message before all who hear a channel, if there is room for it.</summary>
@@ -77,22 +106,73 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
         channels.TryGetValue(channel, out var receivers) ? receivers.PutAsync(loops, frame) : default;
 
     /// <inheritdoc/>
-    public void ReportGap(DateTime since)
+    public async Task RepairAsync(DateTime since, bool othersMayBeMissing, CancellationToken cancellationToken)
     {
-        if (!channels.TryGetValue(ChannelName.Broadcast, out var everyone))
-            return;
-        foreach (var loop in loops.All)
+        var types = (GapTypes)Interlocked.Exchange(ref dropped, 0);
+        if (othersMayBeMissing)
+            types |= history?.OtherTypes ?? GapTypes.All;
+        IReadOnlyDictionary<ChannelName, GapTypes>? lost = null;
+        if (history is not null)
         {
-            loop.Run(() =>
-            {
-                foreach (var connection in everyone.Of(loop).All)
-                {
-                    if (!connection.Full)
-                        continue;
-                    connection.Write(Frame.Of(messages.Gap(connection.ClientId, connection.GroupId, since)));
-                    loop.Touch(connection);
-                }
-            });
+            lost = await InstanceRepair.RunAsync(
+                history, Places(), mayHaveGoneBack: othersMayBeMissing, cancellationToken).ConfigureAwait(false);
+        }
+        if ((types == GapTypes.None && lost is null or { Count: 0 })
+            || !channels.TryGetValue(ChannelName.Broadcast, out var everyone))
+            return;
+        var ofAll = types | LostOf(lost, ChannelName.Broadcast);
+        Gaps.Tell(loops, messages, everyone, since, connection => ofAll
+            | LostOf(lost, ChannelName.Group(connection.GroupId))
+            | LostOf(lost, ChannelName.Client(connection.ClientId)));
+    }
+
+    /// <summary>
+    /// Asks where the streams of all channels end, so that this stays known also where nothing happens.
+    /// </summary>
+    public async Task RenewPositionsAsync(CancellationToken cancellationToken)
+    {
+        if (history is null)
+            return;
+        foreach (var some in Places().Chunk(InstanceRepair.ChannelsAtOnce))
+            await InstanceRepair.AskAsync(history, some, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>How far this instance has come in a channel that it hears, where something is kept.</summary>
+    internal ChannelPlace? PlaceOf(ChannelName channel) =>
+        channels.TryGetValue(channel, out var receivers) ? receivers.Place : null;
+
+    private static bool IsPlaced(ChannelPlace place, Message message) => place.IsHolding || !message.Position.IsEmpty;
+
+    private static GapTypes LostOf(IReadOnlyDictionary<ChannelName, GapTypes>? lost, ChannelName channel) =>
+        lost is not null && lost.TryGetValue(channel, out var types) ? types : GapTypes.None;
+
+    private List<ChannelPlace> Places() =>
+        [.. channels.Values.Select(channel => channel.Place).OfType<ChannelPlace>()];
+
+    private void Hear(ChannelName channel, Message message)
+    {
+        if (message.Type == MessageType.Presence && channel.Kind == ChannelKind.Group)
+            presence?.Hear(channel.Id, message);
+    }
+
+    /// <summary>Whether a message is an order to this instance, which no client gets; then it is carried out.</summary>
+    private bool CarryOut(ChannelName channel, Message message, ChannelReceivers receivers)
+    {
+        if (DisconnectOrder.Of(channel, message) is { } disconnect)
+            receivers.Run(loops, disconnect.CarryOut);
+        else if (!TraceOrder.Is(channel, message))
+            return false;
+        else if (TraceOrder.Of(message) is { } order && traces?.Obey(order) is { } feed)
+            receivers.Run(loops, connections => Trace(connections, order.GroupId, feed));
+        return true;
+    }
+
+    private static void Trace(ReadOnlySpan<Connection> connections, VisionId group, TraceFeed feed)
+    {
+        foreach (var connection in connections)
+        {
+            if (connection.GroupId == group && connection.Trace(feed))
+                feed.Tell(connection.Id, TraceEvent.Connected);
         }
     }
 
@@ -163,9 +243,9 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
             try
             {
                 if (wanted)
-                    done = await bus.SubscribeAsync(channel.Name, this, CancellationToken.None).ConfigureAwait(false);
+                    done = await SubscribeAsync(channel).ConfigureAwait(false);
                 else
-                    await bus.UnsubscribeAsync(channel.Name, CancellationToken.None).ConfigureAwait(false);
+                    await UnsubscribeAsync(channel).ConfigureAwait(false);
             }
             finally
             {
@@ -180,5 +260,35 @@ public sealed class Hub(IChannelSubscriptions bus, DeliveryLoops loops, ServerMe
             if (wanted && !done)
                 return false;
         }
+    }
+
+    private async Task<bool> SubscribeAsync(ChannelReceivers channel)
+    {
+        var place = history is null ? null : new ChannelPlace(history, channel);
+        channel.Place = place;
+        bool live = await bus.SubscribeAsync(channel.Name, this, CancellationToken.None).ConfigureAwait(false);
+        if (place is null)
+            return live;
+        if (live)
+        {
+            // What comes before this is known is held, and then dropped if it is older.
+            var ends = await history!.Kept.Store.GetPositionsAsync([channel.Name], CancellationToken.None)
+                .ConfigureAwait(false);
+            if (ends is [var end])
+            {
+                place.Begin(end);
+                return true;
+            }
+        }
+        place.Close();
+        if (live)
+            await bus.UnsubscribeAsync(channel.Name, CancellationToken.None).ConfigureAwait(false);
+        return false;
+    }
+
+    private Task UnsubscribeAsync(ChannelReceivers channel)
+    {
+        channel.Place?.Close();
+        return bus.UnsubscribeAsync(channel.Name, CancellationToken.None);
     }
 }

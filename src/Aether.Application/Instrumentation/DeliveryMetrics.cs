@@ -4,7 +4,7 @@ using Aether.Application.Delivery;
 namespace Aether.Application.Instrumentation;
 
 /// <summary>Gauges of the fan-out. They are read when somebody asks, and cost nothing in between.</summary>
-public sealed class DeliveryMetrics
+internal sealed class DeliveryMetrics
 {
     /// <summary>Creates the instruments on the meter of the real-time layer.</summary>
     public DeliveryMetrics(RealtimeMetrics metrics, Hub hub, DeliveryLoops loops)

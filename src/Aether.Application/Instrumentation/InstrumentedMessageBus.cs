@@ -16,6 +16,8 @@ internal sealed class InstrumentedMessageBus(IMessageBus inner, RealtimeMetrics 
 
     public bool IsReady => inner.IsReady;
 
+    public string? Problem => inner.Problem;
+
     public ValueTask<PublishResult> PublishAsync(
         ChannelName channel, Message message, CancellationToken cancellationToken) =>
         metrics.WatchesPublishing || RealtimeTracing.Source.HasListeners()

@@ -43,6 +43,18 @@ internal sealed class InstrumentedPresenceStore(IPresenceStore inner, RealtimeMe
 
     public void Touch(VisionId group, VisionId client) => inner.Touch(group, client);
 
+    public void ToldGone(VisionId group, VisionId client, long version) => inner.ToldGone(group, client, version);
+
+    public ValueTask<ClientPlaces> FindAsync(
+        VisionId group, VisionId client, CancellationToken cancellationToken) =>
+        IsWatched
+            ? new(WatchAsync(
+                "find",
+                (inner, group, client, cancellationToken),
+                static call => call.inner.FindAsync(call.group, call.client, call.cancellationToken).AsTask(),
+                static places => places.Known == PlacesKnown.Unavailable ? Outcomes.Unavailable : Outcomes.Ok))
+            : inner.FindAsync(group, client, cancellationToken);
+
     public Task<IReadOnlyList<Member>?> GetMembersAsync(VisionId group, CancellationToken cancellationToken) =>
         IsWatched
             ? WatchAsync(

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Application.Instrumentation;
@@ -8,7 +9,7 @@ namespace Aether.Application.Instrumentation;
 /// What the real-time layer counts and times. Durations are in seconds. No tag ever holds an id or anything else that a
 /// client chooses: the number of time series stays small whatever clients do.
 /// </summary>
-public sealed class RealtimeMetrics : IDisposable
+internal sealed class RealtimeMetrics : IDisposable
 {
     /// <summary>The name to give to <c>AddMeter</c>.</summary>
     public const string MeterName = "Aether.Realtime";
@@ -26,11 +27,16 @@ public sealed class RealtimeMetrics : IDisposable
     private readonly Counter<long> subscriptions;
     private readonly Counter<long> transitions;
     private readonly Histogram<double> presenceDuration;
+    private readonly Counter<long> recoveries;
+    private readonly Counter<long> repaired;
+    private readonly Counter<long> reads;
+    private readonly Counter<long> garbage;
 
     /// <summary>Creates the instruments.</summary>
-    public RealtimeMetrics()
+    /// <param name="meters">The host's, which tells its meters from those of another host in the process.</param>
+    public RealtimeMetrics(IMeterFactory? meters = null)
     {
-        Meter = new Meter(MeterName);
+        Meter = meters?.Create(MeterName) ?? new Meter(MeterName);
         published = Meter.CreateCounter<long>(
             "aether.messages.published", "{message}", "Messages given to the backplane, by target and outcome.");
         publishDuration = Meter.CreateHistogram<double>(
@@ -47,11 +53,23 @@ public sealed class RealtimeMetrics : IDisposable
             "s",
             "Calls to the presence store, by operation and outcome.",
             advice: Durations);
+        recoveries = Meter.CreateCounter<long>(
+            "aether.history.recoveries",
+            "{channel}",
+            "Channels that connections asked for what they missed of, by target and status.");
+        repaired = Meter.CreateCounter<long>(
+            "aether.history.repaired", "{message}", "Kept messages that an instance had missed and read.");
+        reads = Meter.CreateCounter<long>(
+            "aether.history.reads", "{read}", "Reads of what is kept, by target and outcome.");
+        garbage = Meter.CreateCounter<long>(
+            "aether.history.garbage", "{message}", "Messages with a position that the stream does not hold.");
     }
 
     internal Meter Meter { get; }
 
     internal bool WatchesPublishing => published.Enabled || publishDuration.Enabled;
+
+    internal bool WatchesReads => reads.Enabled;
 
     internal bool WatchesSubscriptions => subscriptions.Enabled;
 
@@ -66,6 +84,23 @@ public sealed class RealtimeMetrics : IDisposable
         published.Add(1, new("target", target), new("outcome", outcome));
         publishDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("target", target));
     }
+
+    internal void Recovered(ChannelKind kind, HistoryStatus? lost) =>
+        recoveries.Add(
+            1,
+            new("target", Names.Of(kind)),
+            new("status", lost is { } why ? HistoryWriter.NameOf(why) : "recovered"));
+
+    internal void Repaired(int messages)
+    {
+        if (messages > 0)
+            repaired.Add(messages);
+    }
+
+    internal void Garbage() => garbage.Add(1);
+
+    internal void HistoryRead(ChannelKind kind, string outcome) =>
+        reads.Add(1, new("target", Names.Of(kind)), new("outcome", outcome));
 
     internal void SubscriptionChanged(string operation, string outcome) =>
         subscriptions.Add(1, new("operation", operation), new("outcome", outcome));

@@ -4,7 +4,7 @@ using Aether.Domain;
 namespace Aether.Application.Instrumentation;
 
 /// <summary>Where the real-time layer's activities come from.</summary>
-public static class RealtimeTracing
+internal static class RealtimeTracing
 {
     /// <summary>The name to give to <c>AddSource</c>.</summary>
     public const string SourceName = "Aether.Realtime";
@@ -30,6 +30,7 @@ internal static class Outcomes
 {
     public const string Ok = "ok";
     public const string Published = "published";
+    public const string Duplicate = "duplicate";
     public const string Unheard = "unheard";
     public const string Unavailable = "unavailable";
     public const string Canceled = "canceled";
@@ -46,6 +47,7 @@ internal static class Names
     {
         ChannelKind.Client => "direct",
         ChannelKind.Group => "group",
-        _ => "broadcast",
+        ChannelKind.Trace => "trace",
+        ChannelKind.Broadcast => "broadcast",
     };
 }

@@ -15,7 +15,7 @@ namespace Aether.Application.Legacy;
 /// <param name="ToId">The receiver of a direct message; empty otherwise.</param>
 /// <param name="FromId">Who said it.</param>
 /// <param name="Data">The text, in UTF-8, as it was said.</param>
-public sealed record LegacyMessage(
+internal sealed record LegacyMessage(
     Target Target, VisionId GroupId, VisionId ToId, VisionId FromId, ReadOnlyMemory<byte> Data)
 {
     private static readonly JsonWriterOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -83,7 +83,8 @@ public sealed record LegacyMessage(
             {
                 Target.Direct => "direct"u8,
                 Target.Broadcast => "broadcast"u8,
-                _ => "group"u8,
+                Target.Group => "group"u8,
+                Target.Role or Target.Echo => throw new InvalidOperationException("legacy clients have neither"),
             });
             WriteId(writer, "group_id"u8, GroupId);
             WriteId(writer, "to_id"u8, ToId);

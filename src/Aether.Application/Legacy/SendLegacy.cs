@@ -7,10 +7,10 @@ namespace Aether.Application.Legacy;
 
 /// <summary>Sends what a V1 or V2 client said to where it goes.</summary>
 /// <param name="Message">What it said.</param>
-public sealed record SendLegacy(LegacyMessage Message) : IRequest<Outcome>;
+internal sealed record SendLegacy(LegacyMessage Message) : IRequest<Outcome>;
 
 /// <summary>V1 and V2 had no rules but that somebody speaks.</summary>
-public sealed class SendLegacyValidator : AbstractValidator<SendLegacy>
+internal sealed class SendLegacyValidator : AbstractValidator<SendLegacy>
 {
     /// <summary>Adds the rule.</summary>
     public SendLegacyValidator() =>
@@ -19,11 +19,11 @@ public sealed class SendLegacyValidator : AbstractValidator<SendLegacy>
 }
 
 /// <summary>Publishes on the one channel of the legacy endpoint.</summary>
-public sealed class SendLegacyHandler(ILegacyBus bus) : IRequestHandler<SendLegacy, Outcome>
+internal sealed class SendLegacyHandler(ILegacyBus bus) : IRequestHandler<SendLegacy, Outcome>
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(SendLegacy request, CancellationToken cancellationToken) =>
         await bus.PublishAsync(request.Message, cancellationToken).ConfigureAwait(false)
             ? Outcome.Done
-            : Outcome.Rejected(Rejection.BackplaneUnavailable);
+            : Outcome.Rejected(Rejection.BackplaneUnavailable(BackplaneFault.Refused));
 }

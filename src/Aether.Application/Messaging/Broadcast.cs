@@ -1,3 +1,4 @@
+using Aether.Application.History;
 using Aether.Application.Ports;
 using Aether.Domain;
 using FluentValidation;
@@ -8,10 +9,10 @@ namespace Aether.Application.Messaging;
 /// <summary>Sends a message to every connection of the platform.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message.</param>
-public sealed record Broadcast(Sender Sender, Message Message) : ISendCommand;
+internal sealed record Broadcast(Sender Sender, Message Message) : ISendCommand;
 
 /// <summary>A broadcast needs the permission.</summary>
-public sealed class BroadcastValidator : SendCommandValidator<Broadcast>
+internal sealed class BroadcastValidator : SendCommandValidator<Broadcast>
 {
     /// <summary>Adds the rule.</summary>
     public BroadcastValidator() =>
@@ -22,13 +23,21 @@ public sealed class BroadcastValidator : SendCommandValidator<Broadcast>
             .WithMessage("target broadcast needs the permission broadcast");
 }
 
-/// <summary>Publishes on the one channel that every connection hears.</summary>
-public sealed class BroadcastHandler(IMessageBus bus) : IRequestHandler<Broadcast, Outcome>
+/// <summary>Publishes on the one channel that every connection hears, and has kept what is to be kept.</summary>
+internal sealed class BroadcastHandler(IMessageBus bus, KeptMessages? kept = null) : IRequestHandler<Broadcast, Outcome>
 {
     /// <inheritdoc/>
-    public async Task<Outcome> Handle(Broadcast request, CancellationToken cancellationToken)
+    public Task<Outcome> Handle(Broadcast request, CancellationToken cancellationToken)
     {
-        var result = await bus.PublishAsync(ChannelName.Broadcast, request.Message, cancellationToken)
+        var message = request.Message;
+        return kept is not null && kept.Keeps(message)
+            ? kept.AppendAsync(ChannelName.Broadcast, message, cancellationToken)
+            : PublishAsync(message, cancellationToken);
+    }
+
+    private async Task<Outcome> PublishAsync(Message message, CancellationToken cancellationToken)
+    {
+        var result = await bus.PublishAsync(ChannelName.Broadcast, message, cancellationToken)
             .ConfigureAwait(false);
         return result.ToOutcome();
     }

@@ -6,13 +6,10 @@ namespace Aether.Application.Messaging;
 /// <summary>Sends a message back to the connection it came from. It never leaves the instance.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message.</param>
-public sealed record Echo(Sender Sender, Message Message) : ISendCommand;
-
-/// <summary>An echo needs nothing beyond the common rules.</summary>
-public sealed class EchoValidator : SendCommandValidator<Echo>;
+internal sealed record Echo(Sender Sender, Message Message) : ISendCommand;
 
 /// <summary>Answers with the message itself.</summary>
-public sealed class EchoHandler : IRequestHandler<Echo, Outcome>
+internal sealed class EchoHandler : IRequestHandler<Echo, Outcome>
 {
     /// <inheritdoc/>
     public Task<Outcome> Handle(Echo request, CancellationToken cancellationToken) =>

@@ -7,13 +7,10 @@ namespace Aether.Application.Messaging;
 /// <summary>A client says that it is alive; with target echo it hears the same back, and can time it.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message.</param>
-public sealed record Heartbeat(Sender Sender, Message Message) : ISendCommand;
-
-/// <summary>A heartbeat needs nothing beyond the common rules.</summary>
-public sealed class HeartbeatValidator : SendCommandValidator<Heartbeat>;
+internal sealed record Heartbeat(Sender Sender, Message Message) : ISendCommand;
 
 /// <summary>Refreshes the sender's presence. Nothing is published.</summary>
-public sealed class HeartbeatHandler(IPresenceStore presence, TimeProvider time) : IRequestHandler<Heartbeat, Outcome>
+internal sealed class HeartbeatHandler(IPresenceStore presence, TimeProvider time) : IRequestHandler<Heartbeat, Outcome>
 {
     /// <inheritdoc/>
     public Task<Outcome> Handle(Heartbeat request, CancellationToken cancellationToken)

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Aether.Application.History;
+using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Domain;
 
@@ -15,6 +17,13 @@ public interface IRealtime
     /// The id is no Vision ID, or the message breaks a rule; the text names it.
     /// </exception>
     Task<Outcome> ToGroup(string groupId, RealtimeMessage message, CancellationToken cancellationToken = default);
+
+    /// <summary>Sends to the connections of a group that have a role.</summary>
+    /// <exception cref="ArgumentException">
+    /// The id is no Vision ID, the role is none, or the message breaks a rule; the text names it.
+    /// </exception>
+    Task<Outcome> ToRole(
+        string groupId, Role role, RealtimeMessage message, CancellationToken cancellationToken = default);
 
     /// <summary>Sends to the connections of one client in a group.</summary>
     /// <exception cref="ArgumentException">
@@ -46,6 +55,22 @@ public interface IRealtime
     /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
     Task<Answer<int>> Count(string groupId, Role? role = null, CancellationToken cancellationToken = default);
 
+    /// <summary>Reads what was kept of a group's messages, oldest first.</summary>
+    /// <param name="groupId">The group.</param>
+    /// <param name="after">
+    /// The position before the first one, such as where the page before this went to; <see langword="null"/>: the oldest
+    /// there is.
+    /// </param>
+    /// <param name="limit">How many at most, 1 to 500.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The page; its status says if what was asked for is lost.</returns>
+    /// <exception cref="ArgumentException">The id or the position is none; the text names it.</exception>
+    Task<Answer<HistoryPage>> Messages(
+        string groupId,
+        string? after = null,
+        int limit = ReadMessages.DefaultLimit,
+        CancellationToken cancellationToken = default);
+
     /// <summary>
     /// Closes the connections of a client in a group with 4005, on whichever instance they are;
     /// <c>recipient_offline</c> if it has none. It is told not to come back; what keeps it out is its credential.
@@ -64,6 +89,12 @@ public sealed record RealtimeMessage
 
     /// <summary>Text for people.</summary>
     public string? Msg { get; init; }
+
+    /// <summary>
+    /// A name of 1 to 64 printable ASCII characters. A message that is kept is published once, however often it is sent
+    /// with the same one; see <see cref="Outcome.IsDuplicate"/>.
+    /// </summary>
+    public string? Id { get; init; }
 
     /// <summary>Anything that serialises to a JSON object; <see langword="null"/> is the empty one.</summary>
     public object? Payload { get; init; }

@@ -1,17 +1,32 @@
 using System.Text.Json;
+using Aether.Application.History;
+using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
 using Aether.Domain;
 using MediatR;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Aether.Application.Messaging;
 
 /// <summary>Turns what the host says into the commands that frames become, so that both obey the same rules.</summary>
-internal sealed class Realtime(IMediator mediator, TimeProvider time) : IRealtime
+internal sealed class Realtime(
+    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator,
+    TimeProvider time) : IRealtime
 {
     public Task<Outcome> ToGroup(
         string groupId, RealtimeMessage message, CancellationToken cancellationToken = default) =>
         Send(Build(message, Target.Group) with { GroupId = Id(groupId, nameof(groupId)) }, cancellationToken);
+
+    public Task<Outcome> ToRole(
+        string groupId, Role role, RealtimeMessage message, CancellationToken cancellationToken = default)
+    {
+        if (!WireNames.Roles.Values.Contains(role))
+            throw new ArgumentException(WireNames.Roles.Rule, nameof(role));
+        return Send(
+            Build(message, Target.Role) with { GroupId = Id(groupId, nameof(groupId)), ToRole = role },
+            cancellationToken);
+    }
 
     public Task<Outcome> ToClient(
         string groupId, string clientId, RealtimeMessage message, CancellationToken cancellationToken = default) =>
@@ -38,6 +53,18 @@ internal sealed class Realtime(IMediator mediator, TimeProvider time) : IRealtim
     public Task<Answer<int>> Count(string groupId, Role? role = null, CancellationToken cancellationToken = default) =>
         mediator.Send(new CountClients(Id(groupId, nameof(groupId)), role), cancellationToken);
 
+    public Task<Answer<HistoryPage>> Messages(
+        string groupId,
+        string? after = null,
+        int limit = ReadMessages.DefaultLimit,
+        CancellationToken cancellationToken = default)
+    {
+        var position = default(Position);
+        if (after is not null && !Position.TryParse(after, out position))
+            throw new ArgumentException(Position.Rule, nameof(after));
+        return mediator.Send(new ReadMessages(Id(groupId, nameof(groupId)), position, limit), cancellationToken);
+    }
+
     public Task<Outcome> Disconnect(string groupId, string clientId, CancellationToken cancellationToken = default) =>
         mediator.Send(
             new Disconnect(Id(groupId, nameof(groupId)), Id(clientId, nameof(clientId))), cancellationToken);
@@ -60,11 +87,15 @@ internal sealed class Realtime(IMediator mediator, TimeProvider time) : IRealtim
                 : JsonSerializer.SerializeToUtf8Bytes(
                     message.Payload, message.JsonOptions ?? JsonSerializerOptions.Web),
             SentAt = time.GetUtcNow().UtcDateTime,
+            Id = message.Id,
         };
         // The host's words pass the same reader as a client's: there is one place that knows what a message may be.
-        var withoutReceiver = built with { Target = Target.Echo };
-        if (!MessageReader.TryRead(MessageWriter.Write(withoutReceiver), default, default, out _, out var error))
+        byte[] written = MessageWriter.Write(built with { Target = Target.Echo });
+        if (!MessageReader.TryRead(written, default, default, out _, out var error))
             throw new ArgumentException(error.ToString(), nameof(message));
+        // No instance would deliver it.
+        if (written.Length > MessageSize.MaxAccepted)
+            throw new ArgumentException($"message: must be at most {MessageSize.MaxAccepted} bytes", nameof(message));
         return built;
     }
 

@@ -1,4 +1,6 @@
+using Aether.Application.History;
 using Aether.Application.Ports;
+using Aether.Application.Presence;
 using Aether.Domain;
 using FluentValidation;
 using MediatR;
@@ -8,10 +10,10 @@ namespace Aether.Application.Messaging;
 /// <summary>Sends a message to the connections of one client in the message's group.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message, with its receiver and its group.</param>
-public sealed record SendDirect(Sender Sender, Message Message) : ISendCommand;
+internal sealed record SendDirect(Sender Sender, Message Message) : ISendCommand;
 
 /// <summary>A direct message needs a receiver.</summary>
-public sealed class SendDirectValidator : SendCommandValidator<SendDirect>
+internal sealed class SendDirectValidator : SendCommandValidator<SendDirect>
 {
     /// <summary>Adds the rule.</summary>
     public SendDirectValidator() =>
@@ -22,17 +24,63 @@ public sealed class SendDirectValidator : SendCommandValidator<SendDirect>
             .WithMessage("is required for target direct");
 }
 
-/// <summary>Publishes on the client's channel, and tells when nobody hears it.</summary>
-public sealed class SendDirectHandler(IMessageBus bus) : IRequestHandler<SendDirect, Outcome>
+/// <summary>
+/// Publishes on the client's channel, and tells whether the client is in the message's group, to whoever asks: a message
+/// with an id, or a caller that waits for the number. One that is to be kept is <see cref="KeptDirect"/>'s.
+/// </summary>
+internal sealed class SendDirectHandler(IMessageBus bus, Recipients? recipients = null, KeptDirect? kept = null)
+    : IRequestHandler<SendDirect, Outcome>
 {
     /// <inheritdoc/>
-    public async Task<Outcome> Handle(SendDirect request, CancellationToken cancellationToken)
+    public Task<Outcome> Handle(SendDirect request, CancellationToken cancellationToken)
     {
-        var message = request.Message;
-        var result = await bus.PublishAsync(ChannelName.Client(message.ToId), message, cancellationToken)
-            .ConfigureAwait(false);
-        return result is { Accepted: true, Instances: 0 }
-            ? Outcome.Rejected(Rejection.RecipientOffline)
-            : result.ToOutcome();
+        var (sender, message) = (request.Sender, request.Message);
+        if (kept is not null)
+        {
+            if (kept.Keeps(message))
+                return kept.SendAsync(sender, message, cancellationToken);
+            if (kept.Order.IsHeldUp(message.ToId))
+                return SendAfterAsync(kept.Order.Take(message.ToId), sender, message, cancellationToken);
+        }
+        return SendAsync(sender, message, cancellationToken);
+    }
+
+    private async Task<Outcome> SendAfterAsync(
+        DirectOrder.Turn turn, Sender sender, Message message, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await turn.Before.ConfigureAwait(false);
+            var sending = SendAsync(sender, message, cancellationToken);
+            turn.End();
+            return await sending.ConfigureAwait(false);
+        }
+        finally
+        {
+            turn.End();
+        }
+    }
+
+    private async Task<Outcome> SendAsync(Sender sender, Message message, CancellationToken cancellationToken)
+    {
+        var publishing = bus.PublishAsync(ChannelName.Client(message.ToId), message, cancellationToken);
+        bool isAsked = recipients is not null && (message.Id is not null || sender.ClientId.IsEmpty);
+        // Behind the message and not in front of it, and without waiting for what becomes of it.
+        var lookup = isAsked
+            ? recipients!.Begin(
+                message.GroupId, message.ToId, message.GroupId == sender.GroupId, cancellationToken)
+            : null;
+        var result = await publishing.ConfigureAwait(false);
+        if (!result.Accepted)
+            return result.ToOutcome();
+        int instances = result.Instances;
+        if (lookup is not null)
+        {
+            var places = await recipients!.EndAsync(lookup, instances, cancellationToken).ConfigureAwait(false);
+            if (places.Known == PlacesKnown.Unavailable)
+                return Outcome.Rejected(Rejection.PresenceUnavailable);
+            instances = places.AtMost(instances);
+        }
+        return instances == 0 ? Outcome.Rejected(Rejection.RecipientOffline) : Outcome.Published(instances);
     }
 }

@@ -6,7 +6,8 @@ namespace Aether.Application.Messaging;
 /// <param name="ClientId">The client; empty for the host, which may speak for anybody.</param>
 /// <param name="GroupId">The group of the connection.</param>
 /// <param name="Access">What it may do.</param>
-public sealed record Sender(VisionId ClientId, VisionId GroupId, Access Access)
+/// <param name="Role">What the connection is in its group.</param>
+internal sealed record Sender(VisionId ClientId, VisionId GroupId, Access Access, Role Role = Role.None)
 {
     /// <summary>The host's own code: everything is allowed.</summary>
     public static Sender Host { get; } = new(default, default, Access.Full);

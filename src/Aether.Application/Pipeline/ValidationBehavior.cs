@@ -1,5 +1,6 @@
 using Aether.Domain;
 using FluentValidation;
+using FluentValidation.Results;
 using MediatR;
 
 namespace Aether.Application.Pipeline;
@@ -10,7 +11,7 @@ namespace Aether.Application.Pipeline;
 /// </summary>
 /// <typeparam name="TRequest">The command.</typeparam>
 /// <typeparam name="TResponse">Its result.</typeparam>
-public sealed class ValidationBehavior<TRequest, TResponse>(IEnumerable<IValidator<TRequest>> validators)
+internal sealed class ValidationBehavior<TRequest, TResponse>(IEnumerable<IValidator<TRequest>> validators)
     : IPipelineBehavior<TRequest, TResponse>
     where TRequest : IRequest<TResponse>
     where TResponse : IRejectable<TResponse>
@@ -25,12 +26,19 @@ public sealed class ValidationBehavior<TRequest, TResponse>(IEnumerable<IValidat
         {
             var result = validator.Validate(request);
             if (!result.IsValid)
-            {
-                var first = result.Errors[0];
-                return Task.FromResult(TResponse.Rejected(
-                    new Rejection(ErrorCode.Parse(first.ErrorCode), first.ErrorMessage, first.PropertyName)));
-            }
+                return Task.FromResult(TResponse.Rejected(result.ToRejection()));
         }
         return next();
+    }
+}
+
+/// <summary>What a broken rule means for whoever asked.</summary>
+internal static class ValidationResults
+{
+    /// <summary>Tells the first rule that is broken.</summary>
+    public static Rejection ToRejection(this ValidationResult result)
+    {
+        var first = result.Errors[0];
+        return new Rejection(ErrorCode.Parse(first.ErrorCode), first.ErrorMessage, first.PropertyName);
     }
 }

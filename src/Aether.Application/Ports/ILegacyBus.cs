@@ -6,7 +6,7 @@ namespace Aether.Application.Ports;
 /// Carries what V1 and V2 clients say: on one channel for everything, which is what V3 was made to replace, and yet
 /// what instances of the old kind listen to. Adapters: Redis (V2) and memory (V1).
 /// </summary>
-public interface ILegacyBus
+internal interface ILegacyBus
 {
     /// <summary>Publishes a message. Messages published one after the other arrive in that order.</summary>
     /// <returns>Whether the backplane took it.</returns>
@@ -21,7 +21,7 @@ public interface ILegacyBus
 }
 
 /// <summary>Takes what a legacy bus hears. Nothing in it waits for a socket.</summary>
-public interface ILegacySink
+internal interface ILegacySink
 {
     /// <summary>Takes a message, or answers <see langword="false"/> when there is no room.</summary>
     bool TryReceive(LegacyMessage message);

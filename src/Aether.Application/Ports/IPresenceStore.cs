@@ -6,7 +6,7 @@ namespace Aether.Application.Ports;
 /// Knows which clients are present in which group, over all instances. A client is present while one of its connections
 /// in the group is open. Adapters: Redis, and memory for a single process.
 /// </summary>
-public interface IPresenceStore
+internal interface IPresenceStore
 {
     /// <summary>
     /// Whether what the store says is whole: it can be reached and holds all that this instance registered.
@@ -43,15 +43,70 @@ public interface IPresenceStore
     /// </summary>
     void Touch(VisionId group, VisionId client);
 
+    /// <summary>
+    /// The group was told that a client went. An adapter whose instance holds a connection of it, and knows of nothing
+    /// newer, sees to it that the group is told otherwise.
+    /// </summary>
+    /// <param name="group">The group.</param>
+    /// <param name="client">The client that is said to have gone.</param>
+    /// <param name="version">The <see cref="Member.Version"/> of its going.</param>
+    void ToldGone(VisionId group, VisionId client, long version)
+    {
+    }
+
+    /// <summary>
+    /// Says where a client is present in a group, as it is now. It never throws for a store that cannot be reached.
+    /// </summary>
+    /// <param name="group">The group.</param>
+    /// <param name="client">The client.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    ValueTask<ClientPlaces> FindAsync(VisionId group, VisionId client, CancellationToken cancellationToken) =>
+        default;
+
     /// <summary>Reads the members of a group, in no order.</summary>
     /// <returns><see langword="null"/> if the store cannot be reached.</returns>
     Task<IReadOnlyList<Member>?> GetMembersAsync(VisionId group, CancellationToken cancellationToken);
 }
 
-/// <summary>What a call changed in who is present.</summary>
-public enum PresenceTransition
+/// <summary>What a store knows of where a client is present in a group.</summary>
+internal enum PlacesKnown
+{
+    /// <summary>The store keeps no such thing: whether the client's channel is heard has to do.</summary>
+    NotKept,
+
+    /// <summary>The store could not be reached.</summary>
+    Unavailable,
+
+    /// <summary>It is known.</summary>
+    Known,
+}
+
+/// <summary>Where a client is present in a group.</summary>
+/// <param name="Known">Whether that is known.</param>
+/// <param name="Instances">How many instances hold a connection of the client in the group.</param>
+/// <param name="Elsewhere">
+/// Whether none of ours does, and yet another implementation has the client among the group's members.
+/// </param>
+internal readonly record struct ClientPlaces(PlacesKnown Known, int Instances = 0, bool Elsewhere = false)
 {
     /// <summary>The store could not be reached.</summary>
+    public static ClientPlaces Unavailable => new(PlacesKnown.Unavailable);
+
+    /// <summary>
+    /// How many of the instances that heard a message to the client have it there. No more than heard it: who left
+    /// meanwhile, or whose instance died, may still be on the books.
+    /// </summary>
+    public int AtMost(int heard) =>
+        Known == PlacesKnown.Known ? Math.Min(heard, Elsewhere ? 1 : Instances) : heard;
+
+    /// <summary>So many instances hold it.</summary>
+    public static ClientPlaces On(int instances) => new(PlacesKnown.Known, instances);
+}
+
+/// <summary>What a call changed in who is present.</summary>
+internal enum PresenceTransition
+{
+    /// <summary>The store did not do it; <see cref="PresenceChange.Fault"/> says why.</summary>
     Unavailable,
 
     /// <summary>Who is present did not change.</summary>
@@ -67,17 +122,27 @@ public enum PresenceTransition
 /// <summary>The answer of a presence call.</summary>
 /// <param name="Transition">What changed.</param>
 /// <param name="Member">The member after the call, or as it was before it went; none if there is none.</param>
-/// <param name="GroupSize">How many members the group has now; only with a client that came or went.</param>
+/// <param name="GroupSize">How many members the group has now; not with every change.</param>
 /// <param name="Reason">Why the client went, if there is more to say than that its last connection closed.</param>
-public readonly record struct PresenceChange(
-    PresenceTransition Transition, Member? Member, int GroupSize = 0, string? Reason = null);
+/// <param name="Fault">Why the store did not do it, if it did not.</param>
+internal readonly record struct PresenceChange(
+    PresenceTransition Transition,
+    Member? Member,
+    int GroupSize = 0,
+    string? Reason = null,
+    BackplaneFault Fault = default)
+{
+    /// <summary>The store did not do it.</summary>
+    public static PresenceChange Unavailable(BackplaneFault fault) =>
+        new(PresenceTransition.Unavailable, null, Fault: fault);
+}
 
 /// <summary>
 /// Hears of every change of who is present, and exactly one instance hears of each: from the handlers of those that a
 /// connection made, and from the store of those that none did (members of a dead instance that were removed here, and
 /// members of this one that had to be registered again).
 /// </summary>
-public interface IPresenceWatcher
+internal interface IPresenceWatcher
 {
     /// <summary>Takes a change. It must not wait.</summary>
     void OnChanged(VisionId group, PresenceChange change);

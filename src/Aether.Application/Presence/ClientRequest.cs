@@ -4,7 +4,7 @@ using FluentValidation;
 namespace Aether.Application.Presence;
 
 /// <summary>A command or query about one client of one group.</summary>
-public interface IClientRequest
+internal interface IClientRequest
 {
     /// <summary>The group.</summary>
     VisionId GroupId { get; }
@@ -13,13 +13,13 @@ public interface IClientRequest
     VisionId ClientId { get; }
 }
 
-/// <summary>Who it is about, and where, must be known.</summary>
+/// <summary>Who it is about, and where, must be known: the rules of each such request.</summary>
 /// <typeparam name="TRequest">The command or query.</typeparam>
-public abstract class ClientRequestValidator<TRequest> : AbstractValidator<TRequest>
+internal sealed class ClientRequestValidator<TRequest> : AbstractValidator<TRequest>
     where TRequest : IClientRequest
 {
     /// <summary>Adds the rules.</summary>
-    protected ClientRequestValidator()
+    public ClientRequestValidator()
     {
         RuleFor(request => request.GroupId).Must(id => !id.IsEmpty)
             .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");

@@ -8,10 +8,10 @@ namespace Aether.Application.Presence;
 /// <summary>The host asks how many clients are present in a group.</summary>
 /// <param name="GroupId">The group.</param>
 /// <param name="Role">Only those of this role; <see langword="null"/>: of any.</param>
-public sealed record CountClients(VisionId GroupId, Role? Role = null) : IRequest<Answer<int>>;
+internal sealed record CountClients(VisionId GroupId, Role? Role = null) : IRequest<Answer<int>>;
 
 /// <summary>The group must be known.</summary>
-public sealed class CountClientsValidator : AbstractValidator<CountClients>
+internal sealed class CountClientsValidator : AbstractValidator<CountClients>
 {
     /// <summary>Adds the rule.</summary>
     public CountClientsValidator() =>
@@ -20,7 +20,7 @@ public sealed class CountClientsValidator : AbstractValidator<CountClients>
 }
 
 /// <summary>Counts the members of the group that fit.</summary>
-public sealed class CountClientsHandler(IPresenceStore presence) : IRequestHandler<CountClients, Answer<int>>
+internal sealed class CountClientsHandler(IPresenceStore presence) : IRequestHandler<CountClients, Answer<int>>
 {
     /// <inheritdoc/>
     public async Task<Answer<int>> Handle(CountClients request, CancellationToken cancellationToken)

@@ -11,10 +11,10 @@ namespace Aether.Application.Presence;
 /// <summary>A client asks who is present in its group.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The question; its payload may hold role, offset and limit.</param>
-public sealed record GetRoster(Sender Sender, Message Message) : ISendCommand;
+internal sealed record GetRoster(Sender Sender, Message Message) : ISendCommand;
 
 /// <summary>The question has to be one that can be answered.</summary>
-public sealed class GetRosterValidator : SendCommandValidator<GetRoster>
+internal sealed class GetRosterValidator : SendCommandValidator<GetRoster>
 {
     /// <summary>Adds the rules.</summary>
     public GetRosterValidator()
@@ -37,19 +37,30 @@ public sealed class GetRosterValidator : SendCommandValidator<GetRoster>
     }
 }
 
-/// <summary>Reads the members of the group and answers with the page that was asked for.</summary>
-public sealed class GetRosterHandler(IPresenceStore presence, ServerMessages messages)
+/// <summary>
+/// Reads the members of the group and answers with the page that was asked for. Whoever asks finds what it said of
+/// itself before.
+/// </summary>
+internal sealed class GetRosterHandler(
+    IPresenceStore presence, StateUpdates updates, RosterTurns turns, ServerMessages messages)
     : IRequestHandler<GetRoster, Outcome>
 {
+    /// <summary>For so many members in the answer the question counts as one message more.</summary>
+    public const int MembersForOneMessage = 5;
+
     /// <inheritdoc/>
     public async Task<Outcome> Handle(GetRoster request, CancellationToken cancellationToken)
     {
         var question = request.Message;
+        await updates.KeptAsync(request.Sender.GroupId, request.Sender.ClientId).ConfigureAwait(false);
         var members = await presence.GetMembersAsync(question.GroupId, cancellationToken).ConfigureAwait(false);
         if (members is null)
-            return Outcome.Rejected(Rejection.BackplaneUnavailable);
+            return Outcome.Rejected(Rejection.PresenceUnavailable);
         RosterPayload.TryRead(question.Payload, out var query);
-        return Outcome.Answered(messages.Roster(question, new RosterSpecification(query).PageOf(members)));
+        var page = MembersSnapshot.PageOf(members, query);
+        await turns.TakeAsync(page.Roster.Members.Count).ConfigureAwait(false);
+        return Outcome.Answered(
+            messages.Roster(question, page.Payload), page.Roster.Members.Count / MembersForOneMessage);
     }
 }
 

@@ -8,14 +8,11 @@ namespace Aether.Application.Presence;
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The client.</param>
 /// <param name="Role">What the client is in the group.</param>
-public sealed record Join(VisionId GroupId, VisionId ClientId, Role Role)
+internal sealed record Join(VisionId GroupId, VisionId ClientId, Role Role)
     : IRequest<Outcome>, IClientRequest;
 
-/// <summary>Who joins, and what, must be known.</summary>
-public sealed class JoinValidator : ClientRequestValidator<Join>;
-
 /// <summary>Registers the connection; the watcher tells the group if its client was not there before.</summary>
-public sealed class JoinHandler(IPresenceStore presence, IPresenceWatcher watcher) : IRequestHandler<Join, Outcome>
+internal sealed class JoinHandler(IPresenceStore presence, IPresenceWatcher watcher) : IRequestHandler<Join, Outcome>
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Join request, CancellationToken cancellationToken)
@@ -23,7 +20,7 @@ public sealed class JoinHandler(IPresenceStore presence, IPresenceWatcher watche
         var change = await presence.JoinAsync(request.GroupId, request.ClientId, request.Role, cancellationToken)
             .ConfigureAwait(false);
         if (change.Transition == PresenceTransition.Unavailable)
-            return Outcome.Rejected(Rejection.BackplaneUnavailable);
+            return Outcome.Rejected(Rejection.BackplaneUnavailable(change.Fault));
         watcher.OnChanged(request.GroupId, change);
         return Outcome.Done;
     }

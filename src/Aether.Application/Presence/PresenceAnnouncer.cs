@@ -9,7 +9,7 @@ namespace Aether.Application.Presence;
 /// Tells a group who came and who went. In a large group each event goes to so many that a thousand clients who connect
 /// at once would cost a million frames; there the changes of a quarter of a second are one frame.
 /// </summary>
-public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, TimeProvider time) : IPresenceWatcher
+internal sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, TimeProvider time) : IPresenceWatcher
 {
     /// <summary>A group with more members than this has its changes told together.</summary>
     public const int LargeGroup = 500;
@@ -20,7 +20,7 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
     // One frame of this many stays below the size that every instance takes.
     private const int MaxPerFrame = 400;
 
-    private readonly ConcurrentDictionary<VisionId, Batch> batches = new();
+    private readonly ConcurrentDictionary<VisionId, PresenceBatch> batches = new();
 
     /// <inheritdoc/>
     public void OnChanged(VisionId group, PresenceChange change)
@@ -32,7 +32,7 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
         // What is gathered already has to be told before anything newer, also when the group is small by now.
         while (change.GroupSize > LargeGroup || batches.ContainsKey(group))
         {
-            var batch = batches.GetOrAdd(group, static _ => new Batch());
+            var batch = batches.GetOrAdd(group, static _ => new PresenceBatch());
             if (!batch.TryAdd(member, came, change.Reason, out bool first))
                 continue;
             if (first)
@@ -42,7 +42,26 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
         Publish(group, messages.PresenceEvent(group, member, came ? "join" : "leave", change.Reason));
     }
 
-    private void Tell(VisionId group, Batch batch)
+    /// <summary>
+    /// The group heard of a client at some version, from whichever instance. What is gathered of it and is older is not
+    /// told any more: it would undo what is newer.
+    /// </summary>
+    /// <param name="group">The group.</param>
+    /// <param name="client">The client.</param>
+    /// <param name="version">The version of what was heard.</param>
+    /// <param name="stays">
+    /// Whether it says nothing of coming or going, but only how the client is that is there.
+    /// </param>
+    internal void OnHeard(VisionId group, VisionId client, long version, bool stays)
+    {
+        if (batches.TryGetValue(group, out var batch))
+            batch.Pass(client, version, stays);
+    }
+
+    /// <summary>Whether anything of the group waits to be told.</summary>
+    internal bool IsGathering(VisionId group) => !batches.IsEmpty && batches.ContainsKey(group);
+
+    private void Tell(VisionId group, PresenceBatch batch)
     {
         var (joined, left) = batch.Close();
         batch.Timer?.Dispose();
@@ -60,48 +79,8 @@ public sealed class PresenceAnnouncer(IMessageBus bus, ServerMessages messages, 
         batches.TryRemove(new(group, batch));
     }
 
-    // Whoever misses an event is told of the gap and asks for the roster. Nobody waits for it to be out: events of one
-    // group are published in the order in which they are told, and that is what matters.
+    // Whoever misses an event is told of the gap and asks for the roster. Nobody waits for it to be out: each carries a
+    // version, and of those that one instance tells of a group the order of publishing is that of telling.
     private void Publish(VisionId group, Message message) =>
         _ = bus.PublishAsync(ChannelName.Group(group), message, CancellationToken.None).AsTask();
-
-    /// <summary>
-    /// The changes of one group that are not told yet. To be read as: first all left, then all joined.
-    /// </summary>
-    private sealed class Batch
-    {
-        private readonly Dictionary<VisionId, Member> joined = [];
-        private readonly Dictionary<VisionId, (Member Member, string? Reason)> left = [];
-        private readonly Lock gate = new();
-        private bool begun;
-        private bool closed;
-
-        public ITimer? Timer { get; set; }
-
-        public bool TryAdd(Member member, bool came, string? reason, out bool first)
-        {
-            lock (gate)
-            {
-                first = !begun;
-                if (closed)
-                    return false;
-                begun = true;
-                if (came)
-                    joined[member.ClientId] = member;
-                // Who came and went within one batch was never told as there.
-                else if (!joined.Remove(member.ClientId))
-                    left[member.ClientId] = (member, reason);
-                return true;
-            }
-        }
-
-        public (IReadOnlyCollection<Member> Joined, IReadOnlyCollection<(Member Member, string? Reason)> Left) Close()
-        {
-            lock (gate)
-            {
-                closed = true;
-                return (joined.Values, left.Values);
-            }
-        }
-    }
 }

@@ -7,14 +7,11 @@ namespace Aether.Application.Presence;
 /// <summary>The host or an operator asks for one client of a group.</summary>
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The client.</param>
-public sealed record ReadClient(VisionId GroupId, VisionId ClientId)
+internal sealed record ReadClient(VisionId GroupId, VisionId ClientId)
     : IRequest<Answer<Member>>, IClientRequest;
 
-/// <summary>Who is asked for, and where, must be known.</summary>
-public sealed class ReadClientValidator : ClientRequestValidator<ReadClient>;
-
 /// <summary>Finds the client among the members of the group.</summary>
-public sealed class ReadClientHandler(IPresenceStore presence) : IRequestHandler<ReadClient, Answer<Member>>
+internal sealed class ReadClientHandler(IPresenceStore presence) : IRequestHandler<ReadClient, Answer<Member>>
 {
     /// <inheritdoc/>
     public async Task<Answer<Member>> Handle(ReadClient request, CancellationToken cancellationToken)

@@ -8,7 +8,7 @@ namespace Aether.Application.Presence;
 /// <summary>The host or an operator asks who is present in a group.</summary>
 /// <param name="GroupId">The group.</param>
 /// <param name="Query">Which of its members.</param>
-public sealed record ReadRoster(VisionId GroupId, RosterQuery Query) : IRequest<Answer<RosterPage>>;
+internal sealed record ReadRoster(VisionId GroupId, RosterQuery Query) : IRequest<Answer<RosterPage>>;
 
 /// <summary>Some of a group's members.</summary>
 /// <param name="Members">Those of the page, in the order that was asked for.</param>
@@ -16,7 +16,7 @@ public sealed record ReadRoster(VisionId GroupId, RosterQuery Query) : IRequest<
 public sealed record RosterPage(IReadOnlyList<Member> Members, int Total);
 
 /// <summary>The group must be known, and the page one that can be had.</summary>
-public sealed class ReadRosterValidator : AbstractValidator<ReadRoster>
+internal sealed class ReadRosterValidator : AbstractValidator<ReadRoster>
 {
     /// <summary>What <c>offset</c> has to be.</summary>
     public const string OffsetRule = "must be a whole number from 0";
@@ -40,7 +40,7 @@ public sealed class ReadRosterValidator : AbstractValidator<ReadRoster>
 }
 
 /// <summary>Reads the members of the group and answers with the page that was asked for.</summary>
-public sealed class ReadRosterHandler(IPresenceStore presence) : IRequestHandler<ReadRoster, Answer<RosterPage>>
+internal sealed class ReadRosterHandler(IPresenceStore presence) : IRequestHandler<ReadRoster, Answer<RosterPage>>
 {
     /// <inheritdoc/>
     public async Task<Answer<RosterPage>> Handle(ReadRoster request, CancellationToken cancellationToken)
@@ -48,6 +48,6 @@ public sealed class ReadRosterHandler(IPresenceStore presence) : IRequestHandler
         var members = await presence.GetMembersAsync(request.GroupId, cancellationToken).ConfigureAwait(false);
         return members is null
             ? Rejection.PresenceUnavailable
-            : new RosterSpecification(request.Query).PageOf(members);
+            : MembersSnapshot.PageOf(members, request.Query).Roster;
     }
 }

@@ -3,7 +3,7 @@ using Aether.Domain;
 namespace Aether.Application.Presence;
 
 /// <summary>A page of a group's members: which ones, in which order, and what part of them.</summary>
-public sealed class RosterSpecification : Specification<Member>
+internal sealed class RosterSpecification : Specification<Member>
 {
     /// <summary>Asks for a page.</summary>
     public RosterSpecification(RosterQuery query)
@@ -17,7 +17,7 @@ public sealed class RosterSpecification : Specification<Member>
         {
             RosterOrder.JoinedAt => Sorted(member => member.JoinedAt, query.Sort.Descending),
             RosterOrder.LastSeen => Sorted(member => member.LastSeen, query.Sort.Descending),
-            _ => Sorted(member => member.ClientId, query.Sort.Descending),
+            RosterOrder.ClientId => Sorted(member => member.ClientId, query.Sort.Descending),
         };
         // Members that came at the same time would change places from one page to the next.
         sorted.ThenBy(member => member.ClientId).Skip(query.Offset).Take(query.Limit);

@@ -1,7 +1,5 @@
 using System.Text.Json;
 using Aether.Application.Messaging;
-using Aether.Application.Ports;
-using Aether.Application.Wire;
 using Aether.Domain;
 using FluentValidation;
 using MediatR;
@@ -11,14 +9,14 @@ namespace Aether.Application.Presence;
 /// <summary>A client says something of itself to its group.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message; its payload holds the state.</param>
-public sealed record UpdateState(Sender Sender, Message Message) : ISendCommand
+internal sealed record UpdateState(Sender Sender, Message Message) : ISendCommand
 {
     /// <summary>The longest state, in bytes of its JSON.</summary>
     public const int MaxStateBytes = 2_048;
 }
 
 /// <summary>The state has to be an object of a size that a roster can hold many of.</summary>
-public sealed class UpdateStateValidator : SendCommandValidator<UpdateState>
+internal sealed class UpdateStateValidator : SendCommandValidator<UpdateState>
 {
     /// <summary>Adds the rules.</summary>
     public UpdateStateValidator()
@@ -42,25 +40,14 @@ public sealed class UpdateStateValidator : SendCommandValidator<UpdateState>
 }
 
 /// <summary>Keeps the state and tells the group.</summary>
-public sealed class UpdateStateHandler(IPresenceStore presence, IMessageBus bus, ServerMessages messages)
-    : IRequestHandler<UpdateState, Outcome>
+internal sealed class UpdateStateHandler(StateUpdates updates) : IRequestHandler<UpdateState, Outcome>
 {
     /// <inheritdoc/>
-    public async Task<Outcome> Handle(UpdateState request, CancellationToken cancellationToken)
+    public Task<Outcome> Handle(UpdateState request, CancellationToken cancellationToken)
     {
         var (sender, message) = (request.Sender, request.Message);
-        var change = await presence
-            .UpdateStateAsync(sender.GroupId, sender.ClientId, ClientState.Of(message.Payload), cancellationToken)
-            .ConfigureAwait(false);
-        if (change.Transition == PresenceTransition.Unavailable)
-            return Outcome.Rejected(Rejection.BackplaneUnavailable);
-        // Only the last connection's end makes a sender absent, and then nobody waits for this answer.
-        if (change.Member is not { } member)
-            return Outcome.Done;
-        var update = messages.PresenceEvent(sender.GroupId, member, "update");
-        var told = await bus.PublishAsync(ChannelName.Group(sender.GroupId), update, cancellationToken)
-            .ConfigureAwait(false);
-        return told.ToOutcome();
+        return updates.SetAsync(
+            sender.GroupId, sender.ClientId, ClientState.Of(message.Payload), answered: message.Id is not null);
     }
 }
 

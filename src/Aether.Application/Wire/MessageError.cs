@@ -4,7 +4,7 @@ namespace Aether.Application.Wire;
 /// <param name="Field">The field, or <c>message</c> for the whole.</param>
 /// <param name="Rule">What the field must be.</param>
 /// <param name="Id">The <c>id</c> of the message, when it could still be read.</param>
-public readonly record struct MessageError(string Field, string Rule, string? Id = null)
+internal readonly record struct MessageError(string Field, string Rule, string? Id = null)
 {
     /// <summary>Field and rule in one line.</summary>
     public override string ToString() => Field + ": " + Rule;

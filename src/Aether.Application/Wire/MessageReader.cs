@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -10,7 +9,7 @@ namespace Aether.Application.Wire;
 /// Reads one message from JSON: one pass over the bytes, no document, and a payload that stays a slice of them. It
 /// accepts exactly what section 2 of the protocol allows and knows field and rule of what it refuses.
 /// </summary>
-public static class MessageReader
+internal static partial class MessageReader
 {
     /// <summary>How deep objects and arrays may nest, the message itself included.</summary>
     public const int MaxDepth = 64;
@@ -22,6 +21,7 @@ public static class MessageReader
     public const int MaxIdLength = 64;
 
     private const string IdRule = "must be 1 to 64 printable ASCII characters";
+    private const string IdOrNull = VisionId.Rule + ", or null";
     private const string NoLoneSurrogate = "must not contain a lone surrogate";
 
     /// <summary>Reads a message.</summary>
@@ -30,12 +30,14 @@ public static class MessageReader
     /// <param name="group">The group of a message that names none. Empty: it stays without.</param>
     /// <param name="message">The message, unless there is an error.</param>
     /// <param name="error">What is wrong, if anything.</param>
+    /// <param name="origin">Where it comes from.</param>
     public static bool TryRead(
         ReadOnlyMemory<byte> json,
         VisionId client,
         VisionId group,
         [NotNullWhen(true)] out Message? message,
-        out MessageError error)
+        out MessageError error,
+        MessageOrigin origin = MessageOrigin.Host)
     {
         message = null;
         // The JSON reader takes broken UTF-8 inside strings; a frame's text was checked by the WebSocket, but what
@@ -45,7 +47,7 @@ public static class MessageReader
             error = new("message", "must be UTF-8");
             return false;
         }
-        var fields = new Fields(json, client);
+        var fields = new Fields(json, client, origin);
         // One level more than is allowed, so that the reader here sees the 65th level and can name it; a document that
         // only breaks off at the 64th is refused for that.
         var reader = new Utf8JsonReader(json.Span, new JsonReaderOptions { MaxDepth = MaxDepth + 1 });
@@ -67,28 +69,16 @@ public static class MessageReader
         return true;
     }
 
-    [Flags]
-    private enum Seen
-    {
-        None = 0,
-        Version = 1,
-        MsgType = 1 << 1,
-        Target = 1 << 2,
-        FromId = 1 << 3,
-        ToId = 1 << 4,
-        GroupId = 1 << 5,
-        Cmd = 1 << 6,
-        Msg = 1 << 7,
-        Payload = 1 << 8,
-        SentAt = 1 << 9,
-        Id = 1 << 10,
-        ReplyTo = 1 << 11,
-    }
+    // One bit for each field.
+    private static readonly int Required =
+        WireNames.Fields.Values.Where(WireNames.IsRequired).Aggregate(0, static (all, field) => all | Bit(field));
+
+    private static int Bit(MessageField field) => 1 << (int)field;
 
     /// <summary>The fields read so far, and the first thing that is wrong with them.</summary>
-    private ref struct Fields(ReadOnlyMemory<byte> json, VisionId client)
+    private ref struct Fields(ReadOnlyMemory<byte> json, VisionId client, MessageOrigin origin)
     {
-        private Seen seen;
+        private int seen;
         private MessageType type;
         private Target target;
         private VisionId fromId;
@@ -99,6 +89,8 @@ public static class MessageReader
         private ReadOnlyMemory<byte> payload;
         private DateTime sentAt;
         private string? replyTo;
+        private Role toRole;
+        private Position position;
 
         public string? Id { get; private set; }
 
@@ -112,13 +104,18 @@ public static class MessageReader
             {
                 if (!IsSound(ref reader))
                     return Fail("message", NoLoneSurrogate);
-                var field = FieldOf(ref reader);
-                if ((seen & field) != 0)
-                    return Fail(NameOf(field), "must not be given twice");
-                seen |= field;
+                if (!TryFindField(ref reader, out var field))
+                {
+                    if (!SkipUnknown(ref reader))
+                        return false;
+                    continue;
+                }
+                if ((seen & Bit(field)) != 0)
+                    return Fail(field, "must not be given twice");
+                seen |= Bit(field);
                 reader.Read();
                 if (!IsSound(ref reader))
-                    return Fail(NameOf(field), NoLoneSurrogate);
+                    return Fail(field, NoLoneSurrogate);
                 if (!ReadValue(field, ref reader))
                     return false;
             }
@@ -131,11 +128,22 @@ public static class MessageReader
             if (Missing() is { } field)
                 return Fail(field, "is required");
             if (target == Target.Direct && toId.IsEmpty)
-                return Fail("to_id", "is required for target direct");
+                return Fail(MessageField.ToId, "is required for target direct");
+            if (target == Target.Role && toRole == Role.None)
+                return Fail(MessageField.ToRole, "is required for target role");
             if (type == MessageType.Cmd && string.IsNullOrEmpty(cmd))
-                return Fail("cmd", "is required for msg_type cmd");
+                return Fail(MessageField.Cmd, "is required for msg_type cmd");
+            if (toId == VisionId.Server && !IsForTheServer)
+                return Fail(MessageField.ToId, IdOrNull);
+            if (!position.IsEmpty && !MayBeKept)
+                return Fail(MessageField.Pos, "must not be on a message that is never kept");
             return true;
         }
+
+        private readonly bool IsForTheServer =>
+            origin == MessageOrigin.Client && type == MessageType.Cmd && target == Target.Direct;
+
+        private readonly bool MayBeKept => type is MessageType.Msg or MessageType.Cmd && target != Target.Echo;
 
         public readonly Message ToMessage(VisionId defaultGroup) => new()
         {
@@ -150,64 +158,57 @@ public static class MessageReader
             SentAt = sentAt,
             Id = Id,
             ReplyTo = replyTo,
+            ToRole = toRole,
+            Position = position,
         };
 
-        private readonly string? Missing() =>
-            (seen & Seen.MsgType) == 0 ? "msg_type"
-            : (seen & Seen.Target) == 0 ? "target"
-            : (seen & Seen.FromId) == 0 ? "from_id"
-            : (seen & Seen.Payload) == 0 ? "payload"
-            : (seen & Seen.SentAt) == 0 ? "sent_at"
-            : null;
-
-        private bool ReadValue(Seen field, ref Utf8JsonReader reader) => field switch
+        private readonly MessageField? Missing()
         {
-            Seen.Version => (reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("3"u8))
-                || Fail("version", "must be \"3\""),
-            Seen.MsgType => ReadType(ref reader),
-            Seen.Target => ReadTarget(ref reader),
-            Seen.FromId => ReadSender(ref reader),
-            Seen.ToId => ReadVisionId("to_id", ref reader, out toId),
-            Seen.GroupId => ReadVisionId("group_id", ref reader, out groupId),
-            Seen.Cmd => ReadCmd(ref reader),
-            Seen.Msg => ReadText("msg", ref reader, out msg),
-            Seen.Payload => ReadPayload(ref reader),
-            Seen.SentAt => ReadSentAt(ref reader),
-            Seen.Id => ReadId("id", ref reader, out string? id) && (Id = id) is not null,
-            Seen.ReplyTo => ReadId("reply_to", ref reader, out replyTo),
-            _ => SkipSoundly("message", ref reader),
-        };
-
-        private bool ReadType(ref Utf8JsonReader reader)
-        {
-            if (reader.TokenType == JsonTokenType.String)
+            if ((seen & Required) == Required)
+                return null;
+            foreach (var field in WireNames.Fields.Values)
             {
-                if (reader.ValueTextEquals("msg"u8))
-                    return Set(out type, MessageType.Msg);
-                if (reader.ValueTextEquals("cmd"u8))
-                    return Set(out type, MessageType.Cmd);
-                if (reader.ValueTextEquals("heartbeat"u8))
-                    return Set(out type, MessageType.Heartbeat);
-                if (reader.ValueTextEquals("presence"u8))
-                    return Set(out type, MessageType.Presence);
+                if ((Required & ~seen & Bit(field)) != 0)
+                    return field;
             }
-            return Fail("msg_type", "must be msg, cmd, heartbeat or presence");
+            return null;
         }
 
-        private bool ReadTarget(ref Utf8JsonReader reader)
+        private bool TryFindField(ref Utf8JsonReader reader, out MessageField field) =>
+            WireNames.Fields.TryFind(ref reader, out field)
+            && (field != MessageField.Pos || origin == MessageOrigin.Backplane);
+
+        private bool SkipUnknown(ref Utf8JsonReader reader)
         {
-            if (reader.TokenType == JsonTokenType.String)
-            {
-                if (reader.ValueTextEquals("group"u8))
-                    return Set(out target, Target.Group);
-                if (reader.ValueTextEquals("direct"u8))
-                    return Set(out target, Target.Direct);
-                if (reader.ValueTextEquals("broadcast"u8))
-                    return Set(out target, Target.Broadcast);
-                if (reader.ValueTextEquals("echo"u8))
-                    return Set(out target, Target.Echo);
-            }
-            return Fail("target", "must be direct, group, broadcast or echo");
+            reader.Read();
+            return SkipSoundly(null, ref reader);
+        }
+
+        private bool ReadValue(MessageField field, ref Utf8JsonReader reader) => field switch
+        {
+            MessageField.Version => (reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("3"u8))
+                || Fail(field, "must be \"3\""),
+            MessageField.MsgType => ReadName(field, WireNames.Types, ref reader, out type),
+            MessageField.Target => ReadName(field, WireNames.Targets, ref reader, out target),
+            MessageField.FromId => ReadSender(ref reader),
+            MessageField.ToId => ReadReceiver(ref reader),
+            MessageField.GroupId => ReadVisionId(field, ref reader, out groupId),
+            MessageField.Cmd => ReadCmd(ref reader),
+            MessageField.Msg => ReadText(field, ref reader, out msg),
+            MessageField.Payload => ReadPayload(ref reader),
+            MessageField.SentAt => ReadSentAt(ref reader),
+            MessageField.Id => ReadId(field, ref reader, out string? id) && (Id = id) is not null,
+            MessageField.ReplyTo => ReadId(field, ref reader, out replyTo),
+            MessageField.ToRole => ReadName(field, WireNames.Roles, ref reader, out toRole),
+            MessageField.Pos => ReadPosition(ref reader),
+        };
+
+        private bool ReadName<T>(MessageField field, NameTable<T> names, ref Utf8JsonReader reader, out T value)
+            where T : struct, Enum
+        {
+            value = default;
+            return (reader.TokenType == JsonTokenType.String && names.TryFind(ref reader, out value))
+                || Fail(field, names.Rule);
         }
 
         private bool ReadSender(ref Utf8JsonReader reader)
@@ -228,10 +229,22 @@ public static class MessageReader
                 if (VisionId.TryParse(reader.GetString(), out fromId))
                     return true;
             }
-            return Fail("from_id", VisionId.Rule);
+            return Fail(MessageField.FromId, VisionId.Rule);
         }
 
-        private bool ReadVisionId(string field, ref Utf8JsonReader reader, out VisionId id)
+        private bool ReadReceiver(ref Utf8JsonReader reader)
+        {
+            if (reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("aether"u8))
+                return Set(out toId, VisionId.Server);
+            return ReadVisionId(MessageField.ToId, ref reader, out toId);
+        }
+
+        private bool ReadPosition(ref Utf8JsonReader reader) =>
+            (reader.TokenType == JsonTokenType.String && Position.TryParse(reader.GetString(), out position)
+                && position.Seq > 0)
+            || Fail(MessageField.Pos, Position.Rule);
+
+        private bool ReadVisionId(MessageField field, ref Utf8JsonReader reader, out VisionId id)
         {
             id = default;
             if (reader.TokenType == JsonTokenType.Null)
@@ -241,19 +254,19 @@ public static class MessageReader
                     ? VisionId.TryParse(reader.GetString(), out id)
                     : VisionId.TryParse(reader.ValueSpan, out id)))
                 return true;
-            return Fail(field, VisionId.Rule + ", or null");
+            return Fail(field, IdOrNull);
         }
 
         private bool ReadCmd(ref Utf8JsonReader reader)
         {
-            if (!ReadText("cmd", ref reader, out cmd))
+            if (!ReadText(MessageField.Cmd, ref reader, out cmd))
                 return false;
             // Characters as people and JSON Schema count them: code points, of which a string has at most its length.
             return cmd is not { Length: > MaxCmdLength } || cmd.EnumerateRunes().Count() <= MaxCmdLength
-                || Fail("cmd", "must be at most 256 characters");
+                || Fail(MessageField.Cmd, "must be at most 256 characters");
         }
 
-        private bool ReadText(string field, ref Utf8JsonReader reader, out string? text)
+        private bool ReadText(MessageField field, ref Utf8JsonReader reader, out string? text)
         {
             text = null;
             if (reader.TokenType == JsonTokenType.Null)
@@ -267,9 +280,9 @@ public static class MessageReader
         private bool ReadPayload(ref Utf8JsonReader reader)
         {
             if (reader.TokenType != JsonTokenType.StartObject)
-                return Fail("payload", "must be an object");
+                return Fail(MessageField.Payload, "must be an object");
             int start = (int)reader.TokenStartIndex;
-            if (!SkipSoundly("payload", ref reader))
+            if (!SkipSoundly(MessageField.Payload, ref reader))
                 return false;
             payload = json[start..(int)reader.BytesConsumed];
             return true;
@@ -277,9 +290,9 @@ public static class MessageReader
 
         private bool ReadSentAt(ref Utf8JsonReader reader) =>
             (reader.TokenType == JsonTokenType.String && Timestamp.TryRead(ref reader, out sentAt))
-            || Fail("sent_at", "must be an RFC 3339 time");
+            || Fail(MessageField.SentAt, Timestamp.Rule);
 
-        private bool ReadId(string field, ref Utf8JsonReader reader, out string? id)
+        private bool ReadId(MessageField field, ref Utf8JsonReader reader, out string? id)
         {
             id = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
             if (id is { Length: >= 1 and <= MaxIdLength } && !id.AsSpan().ContainsAnyExceptInRange(' ', '~'))
@@ -289,7 +302,7 @@ public static class MessageReader
         }
 
         /// <summary>Moves to the last token of the value at hand, looking at every string on the way.</summary>
-        private bool SkipSoundly(string field, ref Utf8JsonReader reader)
+        private bool SkipSoundly(MessageField? field, ref Utf8JsonReader reader)
         {
             int depth = reader.CurrentDepth;
             while (true)
@@ -305,6 +318,9 @@ public static class MessageReader
             }
         }
 
+        private bool Fail(MessageField? field, string rule) =>
+            Fail(field is { } known ? WireNames.Fields[known] : "message", rule);
+
         private bool Fail(string field, string rule)
         {
             Error = new(field, rule);
@@ -315,84 +331,6 @@ public static class MessageReader
         {
             field = value;
             return true;
-        }
-    }
-
-    private static Seen FieldOf(ref Utf8JsonReader reader)
-    {
-        if (reader.ValueTextEquals("version"u8))
-            return Seen.Version;
-        if (reader.ValueTextEquals("msg_type"u8))
-            return Seen.MsgType;
-        if (reader.ValueTextEquals("target"u8))
-            return Seen.Target;
-        if (reader.ValueTextEquals("from_id"u8))
-            return Seen.FromId;
-        if (reader.ValueTextEquals("to_id"u8))
-            return Seen.ToId;
-        if (reader.ValueTextEquals("group_id"u8))
-            return Seen.GroupId;
-        if (reader.ValueTextEquals("cmd"u8))
-            return Seen.Cmd;
-        if (reader.ValueTextEquals("msg"u8))
-            return Seen.Msg;
-        if (reader.ValueTextEquals("payload"u8))
-            return Seen.Payload;
-        if (reader.ValueTextEquals("sent_at"u8))
-            return Seen.SentAt;
-        if (reader.ValueTextEquals("id"u8))
-            return Seen.Id;
-        if (reader.ValueTextEquals("reply_to"u8))
-            return Seen.ReplyTo;
-        return Seen.None;
-    }
-
-    private static string NameOf(Seen field) => field switch
-    {
-        Seen.Version => "version",
-        Seen.MsgType => "msg_type",
-        Seen.Target => "target",
-        Seen.FromId => "from_id",
-        Seen.ToId => "to_id",
-        Seen.GroupId => "group_id",
-        Seen.Cmd => "cmd",
-        Seen.Msg => "msg",
-        Seen.Payload => "payload",
-        Seen.SentAt => "sent_at",
-        Seen.Id => "id",
-        Seen.ReplyTo => "reply_to",
-        _ => "message",
-    };
-
-    /// <summary>
-    /// Whether a name or a string has no half of a surrogate pair in its escapes. The JSON reader lets those pass and
-    /// then throws when somebody asks for the text.
-    /// </summary>
-    private static bool IsSound(ref Utf8JsonReader reader)
-    {
-        if (!reader.ValueIsEscaped || reader.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName))
-            return true;
-        var rest = reader.ValueSpan;
-        bool afterHigh = false;
-        while (true)
-        {
-            int at = rest.IndexOf((byte)'\\');
-            if (at < 0)
-                return !afterHigh;
-            if (at > 0 && afterHigh)
-                return false;
-            if (rest[at + 1] != (byte)'u')
-            {
-                if (afterHigh)
-                    return false;
-                rest = rest[(at + 2)..];
-                continue;
-            }
-            if (!Utf8Parser.TryParse(rest.Slice(at + 2, 4), out ushort unit, out _, 'X')
-                || char.IsLowSurrogate((char)unit) != afterHigh)
-                return false;
-            afterHigh = char.IsHighSurrogate((char)unit);
-            rest = rest[(at + 6)..];
         }
     }
 }

@@ -1,23 +1,30 @@
 using System.Buffers;
+using System.Buffers.Text;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Aether.Domain;
 
 namespace Aether.Application.Wire;
 
 /// <summary>
-/// Writes a message as canonical JSON: the ten fields of the seed in their order, null where empty, then <c>id</c> and
-/// <c>reply_to</c> if the message has them. The payload is copied as it came.
+/// Writes a message as canonical JSON: the ten fields of the seed in their order, null where empty, then <c>id</c>,
+/// <c>reply_to</c>, <c>to_role</c> and <c>pos</c> if the message has them. The payload is copied as it came.
 /// </summary>
-public static class MessageWriter
+internal static class MessageWriter
 {
-    // Names, quotes, commas, Vision IDs and time of one message (385 at most); what is of any length comes on top.
-    private const int FixedBytes = 400;
-
     private static readonly SearchValues<byte> Escaped = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Select(i => (byte)i), (byte)'"', (byte)'\\']);
 
+    // What all messages of a type and a target begin with, up to who sent them.
+    private static readonly byte[][][] Beginnings = Array.ConvertAll(
+        Enum.GetValues<MessageType>(),
+        static type => Array.ConvertAll(Enum.GetValues<Target>(), target => Beginning(type, target)));
+
     [ThreadStatic]
     private static byte[]? scratch;
+
+    /// <summary>The version that every message is of, as a JSON string.</summary>
+    internal static ReadOnlySpan<byte> Version => "\"3\""u8;
 
     /// <summary>Writes a message into one array of its exact size.</summary>
     public static byte[] Write(Message message) => WriteToScratch(message).ToArray();
@@ -27,38 +34,43 @@ public static class MessageWriter
     {
         // A char becomes at most six bytes: \u001f. What is not escaped has at most three.
         int chars = Length(message.Cmd) + Length(message.Msg) + Length(message.Id) + Length(message.ReplyTo);
-        int bound = FixedBytes + message.Payload.Length + (6 * chars);
+        int bound = MessageSize.MaxGrowth + message.Payload.Length + (6 * chars);
         if (scratch is null || scratch.Length < bound)
             scratch = new byte[Math.Max(4096, bound)];
         var writer = new Cursor(scratch);
-        writer.Raw("{\"version\":\"3\",\"msg_type\":"u8);
-        writer.Raw(NameOf(message.Type));
-        writer.Raw(",\"target\":"u8);
-        writer.Raw(NameOf(message.Target));
-        writer.Raw(",\"from_id\":"u8);
+        writer.Raw(Beginnings[(int)message.Type][(int)message.Target]);
         writer.VisionId(message.FromId);
-        writer.Raw(",\"to_id\":"u8);
+        writer.Begin(MessageField.ToId);
         writer.VisionId(message.ToId);
-        writer.Raw(",\"group_id\":"u8);
+        writer.Begin(MessageField.GroupId);
         writer.VisionId(message.GroupId);
-        writer.Raw(",\"cmd\":"u8);
+        writer.Begin(MessageField.Cmd);
         writer.Text(message.Cmd);
-        writer.Raw(",\"msg\":"u8);
+        writer.Begin(MessageField.Msg);
         writer.Text(message.Msg);
-        writer.Raw(",\"payload\":"u8);
+        writer.Begin(MessageField.Payload);
         writer.Raw(message.Payload.Span);
-        writer.Raw(",\"sent_at\":\""u8);
+        writer.Begin(MessageField.SentAt);
         writer.Time(message.SentAt);
-        writer.Raw("\""u8);
         if (message.Id is not null)
         {
-            writer.Raw(",\"id\":"u8);
+            writer.Begin(MessageField.Id);
             writer.Text(message.Id);
         }
         if (message.ReplyTo is not null)
         {
-            writer.Raw(",\"reply_to\":"u8);
+            writer.Begin(MessageField.ReplyTo);
             writer.Text(message.ReplyTo);
+        }
+        if (message.ToRole != Role.None)
+        {
+            writer.Begin(MessageField.ToRole);
+            writer.Raw(WireNames.Of(message.ToRole));
+        }
+        if (message.Position is { IsEmpty: false } position)
+        {
+            writer.Begin(MessageField.Pos);
+            writer.Position(position);
         }
         writer.Raw("}"u8);
         var written = writer.Written;
@@ -68,23 +80,21 @@ public static class MessageWriter
         return written;
     }
 
+    private static byte[] Beginning(MessageType type, Target target)
+    {
+        var writer = new Cursor(new byte[256]);
+        writer.Begin(MessageField.Version);
+        writer.Raw(Version);
+        writer.Begin(MessageField.MsgType);
+        writer.Raw(WireNames.Of(type));
+        writer.Begin(MessageField.Target);
+        writer.Raw(WireNames.Of(target));
+        writer.Begin(MessageField.FromId);
+        // Where the first field has the comma that is in front of every other.
+        return [(byte)'{', .. writer.Written[1..]];
+    }
+
     private static int Length(string? text) => text?.Length ?? 0;
-
-    private static ReadOnlySpan<byte> NameOf(MessageType type) => type switch
-    {
-        MessageType.Msg => "\"msg\""u8,
-        MessageType.Cmd => "\"cmd\""u8,
-        MessageType.Heartbeat => "\"heartbeat\""u8,
-        _ => "\"presence\""u8,
-    };
-
-    private static ReadOnlySpan<byte> NameOf(Target target) => target switch
-    {
-        Target.Direct => "\"direct\""u8,
-        Target.Group => "\"group\""u8,
-        Target.Broadcast => "\"broadcast\""u8,
-        _ => "\"echo\""u8,
-    };
 
     private ref struct Cursor(byte[] buffer)
     {
@@ -98,6 +108,10 @@ public static class MessageWriter
             length += bytes.Length;
         }
 
+        /// <summary>Begins a field; its value comes next.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Begin(MessageField field) => Raw(WireNames.Prefix(field));
+
         public void VisionId(VisionId id)
         {
             if (id.IsEmpty)
@@ -110,7 +124,22 @@ public static class MessageWriter
             buffer[length++] = (byte)'"';
         }
 
-        public void Time(DateTime utc) => length += Timestamp.Write(utc, buffer.AsSpan(length));
+        public void Position(Position position)
+        {
+            buffer[length++] = (byte)'"';
+            length += Encoding.ASCII.GetBytes(position.Epoch, buffer.AsSpan(length));
+            buffer[length++] = (byte)':';
+            Utf8Formatter.TryFormat(position.Seq, buffer.AsSpan(length), out int digits);
+            length += digits;
+            buffer[length++] = (byte)'"';
+        }
+
+        public void Time(DateTime utc)
+        {
+            buffer[length++] = (byte)'"';
+            length += Timestamp.Write(utc, buffer.AsSpan(length));
+            buffer[length++] = (byte)'"';
+        }
 
         public void Text(string? text)
         {
@@ -127,7 +156,8 @@ public static class MessageWriter
             buffer[length++] = (byte)'"';
         }
 
-        // Rare, so it may copy: the plain bytes step aside and come back escaped.
+        // Rare, so it may copy: the plain bytes step aside and come back escaped. Each escape is the shortest there is,
+        // or a text could be written longer than it was read.
         private void Escape(int start)
         {
             byte[] plain = buffer.AsSpan(start, length - start).ToArray();
@@ -155,6 +185,12 @@ public static class MessageWriter
                         break;
                     case (byte)'\t':
                         Raw("\\t"u8);
+                        break;
+                    case (byte)'\b':
+                        Raw("\\b"u8);
+                        break;
+                    case (byte)'\f':
+                        Raw("\\f"u8);
                         break;
                     default:
                         Raw("\\u00"u8);

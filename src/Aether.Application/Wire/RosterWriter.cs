@@ -5,7 +5,7 @@ using Aether.Domain;
 namespace Aether.Application.Wire;
 
 /// <summary>Writes members as JSON: one shape for events, for the roster frame and for the HTTP API.</summary>
-public static class RosterWriter
+internal static class RosterWriter
 {
     /// <summary>Writes <c>members</c> and <c>total</c> into the object that is open.</summary>
     public static void WritePage(Utf8JsonWriter writer, RosterPage page)
@@ -32,6 +32,7 @@ public static class RosterWriter
         WriteStanding(writer, member);
         writer.WriteString("joined_at"u8, member.JoinedAt);
         writer.WriteString("last_seen"u8, member.LastSeen);
+        WriteVersion(writer, member);
     }
 
     /// <summary>Writes what an event tells of a member: its role, its state, and how many connections it has.</summary>
@@ -41,6 +42,13 @@ public static class RosterWriter
         writer.WritePropertyName("state"u8);
         writer.WriteRawValue(member.State.Span, skipInputValidation: true);
         writer.WriteNumber("connections"u8, member.Connections);
+    }
+
+    /// <summary>Writes the version, where there is one.</summary>
+    internal static void WriteVersion(Utf8JsonWriter writer, Member member)
+    {
+        if (member.Version > 0)
+            writer.WriteNumber("version"u8, member.Version);
     }
 
     internal static void WriteRole(Utf8JsonWriter writer, Role role)

@@ -1,25 +1,45 @@
 using System.Buffers;
 using System.Text.Json;
-using Aether.Application.Delivery;
+using Aether.Application.History;
 using Aether.Application.Presence;
 using Aether.Domain;
 
 namespace Aether.Application.Wire;
 
 /// <summary>What the server says itself: section 4 of the protocol. Every such message is made here.</summary>
-public sealed class ServerMessages(TimeProvider time)
+internal sealed class ServerMessages(TimeProvider time)
 {
     /// <summary>The empty JSON object.</summary>
     public static readonly ReadOnlyMemory<byte> EmptyPayload = "{}"u8.ToArray();
 
-    /// <summary>A message was published, and so many instances heard it.</summary>
-    public Message Ack(VisionId client, VisionId group, string id, int instances) =>
-        ToClient(client, group, "ack", Json(w =>
+    /// <summary>A message was published, and so many instances heard it; or it was before.</summary>
+    public Message Ack(VisionId client, VisionId group, string id, Outcome outcome)
+    {
+        ArgumentNullException.ThrowIfNull(outcome);
+        return ToClient(client, group, ServerCommands.Ack, Json(w =>
         {
-            w.WriteString("status"u8, "published"u8);
-            w.WriteNumber("instances"u8, instances);
+            w.WriteString("status"u8, StatusOf(outcome));
+            w.WriteNumber("instances"u8, outcome.Instances);
+            if (!outcome.Position.IsEmpty)
+                w.WriteString("pos"u8, outcome.Position.ToString());
         })) with
         { ReplyTo = id };
+    }
+
+    /// <summary>What became of a message that was taken, in a word.</summary>
+    public static string StatusOf(Outcome outcome)
+    {
+        ArgumentNullException.ThrowIfNull(outcome);
+        return outcome.IsDuplicate ? "duplicate" : "published";
+    }
+
+    /// <summary>The answer to what a client asked the server.</summary>
+    /// <param name="client">The client.</param>
+    /// <param name="group">The group of that client.</param>
+    /// <param name="id">The id of its question.</param>
+    /// <param name="payload">The answer, a JSON object in UTF-8.</param>
+    public Message Reply(VisionId client, VisionId group, string id, ReadOnlyMemory<byte> payload) =>
+        ToClient(client, group, ServerCommands.Reply, payload) with { ReplyTo = id };
 
     /// <summary>A message was not taken.</summary>
     /// <param name="client">The client that sent it.</param>
@@ -27,7 +47,7 @@ public sealed class ServerMessages(TimeProvider time)
     /// <param name="rejection">Why.</param>
     /// <param name="id">The id of the message, if it had one.</param>
     public Message Error(VisionId client, VisionId group, Rejection rejection, string? id) =>
-        ToClient(client, group, "error", Json(w =>
+        ToClient(client, group, ServerCommands.Error, Json(w =>
         {
             w.WriteString("code"u8, rejection.Code.Name);
             w.WriteBoolean("retryable"u8, rejection.Code.Retryable);
@@ -38,31 +58,63 @@ public sealed class ServerMessages(TimeProvider time)
         })) with
         { Msg = rejection.Text, ReplyTo = id };
 
-    /// <summary>Messages may have been missed since then (UTC).</summary>
-    public Message Gap(VisionId client, VisionId group, DateTime since) =>
-        ToClient(client, group, "gap", Json(w => w.WriteString("since"u8, since)));
+    /// <summary>Messages of these types may have been missed since then (UTC).</summary>
+    public Message Gap(VisionId client, VisionId group, DateTime since, GapTypes types) =>
+        ToClient(client, group, ServerCommands.Gap, Json(w =>
+        {
+            w.WriteString("since"u8, since);
+            w.WriteStartArray("types"u8);
+            if (types.HasFlag(GapTypes.Cmd))
+                w.WriteStringValue(WireNames.Types[MessageType.Cmd]);
+            if (types.HasFlag(GapTypes.Msg))
+                w.WriteStringValue(WireNames.Types[MessageType.Msg]);
+            if (types.HasFlag(GapTypes.Presence))
+                w.WriteStringValue(WireNames.Types[MessageType.Presence]);
+            w.WriteEndArray();
+        }));
+
+    /// <summary>What was missed of the channels that a connection asked for has been sent, or is lost.</summary>
+    internal Message Recovered(
+        VisionId client, VisionId group, IEnumerable<(ChannelKind Kind, RecoveredChannel Found)> channels) =>
+        ToClient(client, group, ServerCommands.Recovered, Json(w =>
+        {
+            foreach (var (kind, found) in channels)
+            {
+                w.WriteStartObject(HistoryWriter.NameOf(kind));
+                w.WriteString("status"u8, found.Lost is null ? "recovered" : "lost");
+                w.WriteNumber("count"u8, found.Count);
+                if (found.Lost is { } why)
+                    w.WriteString("reason"u8, HistoryWriter.NameOf(why));
+                w.WriteEndObject();
+            }
+        }));
 
     /// <summary>Tells the instances which connections of a client have to go.</summary>
     public Message Disconnect(VisionId client, VisionId group, string? supersededBy) =>
-        ToClient(client, group, DisconnectOrder.Cmd, Json(w =>
+        ToClient(client, group, ServerCommands.Disconnect, Json(w =>
         {
             if (supersededBy is not null)
                 w.WriteString("superseded_by"u8, supersededBy);
         }));
 
-    /// <summary>Whether this is what instances tell each other, and nobody else may tell them.</summary>
-    public static bool IsForInstances(Message message)
-    {
-        ArgumentNullException.ThrowIfNull(message);
-        return message.Cmd == DisconnectOrder.Cmd;
-    }
+    /// <summary>Asks the instances to tell what a client sends and is sent, for so long.</summary>
+    public Message Trace(VisionId trace, VisionId group, VisionId client, TimeSpan lease) =>
+        ToClient(client, group, ServerCommands.Trace, Json(w =>
+        {
+            w.WriteString("trace_id"u8, trace.Value);
+            w.WriteNumber("for_ms"u8, (long)lease.TotalMilliseconds);
+        }));
+
+    /// <summary>One thing that a traced client did, or that was done to it.</summary>
+    public Message Traced(VisionId trace, VisionId group, ReadOnlyMemory<byte> told) =>
+        ToClient(trace, group, ServerCommands.Traced, told);
 
     /// <summary>The first frame of the full profile.</summary>
     public Message Welcome(VisionId client, VisionId group, in Welcome welcome)
     {
-        var (connection, instance, heartbeat, maxBytes, perSecond, burst, permissions) = welcome;
+        var (connection, instance, heartbeat, maxBytes, perSecond, burst, permissions, positions, kept) = welcome;
         var now = Now;
-        return ToClient(client, group, "welcome", Json(w =>
+        return ToClient(client, group, ServerCommands.Welcome, Json(w =>
         {
             w.WriteString("connection_id"u8, connection);
             w.WriteString("instance_id"u8, instance);
@@ -81,6 +133,10 @@ public sealed class ServerMessages(TimeProvider time)
             if (permissions.HasFlag(Permissions.Admin))
                 w.WriteStringValue("admin"u8);
             w.WriteEndArray();
+            if (positions is { } from)
+                HistoryWriter.WritePositions(w, from);
+            if (kept is not null)
+                HistoryWriter.WriteKept(w, kept);
         }));
     }
 
@@ -99,6 +155,7 @@ public sealed class ServerMessages(TimeProvider time)
         Payload = Json(w =>
         {
             RosterWriter.WriteStanding(w, member);
+            RosterWriter.WriteVersion(w, member);
             if (reason is not null)
                 w.WriteString("reason"u8, reason);
         }),
@@ -113,7 +170,7 @@ public sealed class ServerMessages(TimeProvider time)
             Target = Target.Group,
             FromId = VisionId.Server,
             GroupId = group,
-            Cmd = "changes",
+            Cmd = ServerCommands.Changes,
             Payload = Json(w =>
             {
                 WriteNames(w, "joined"u8, joined.Select(static member => (member, (string?)null)));
@@ -123,7 +180,10 @@ public sealed class ServerMessages(TimeProvider time)
         };
 
     /// <summary>A page of a group's members, as the answer to the message that asked for it.</summary>
-    public Message Roster(Message question, RosterPage page) => new()
+    public Message Roster(Message question, RosterPage page) => Roster(question, RosterPayload(page));
+
+    /// <summary>The same, of a payload that many answers may share.</summary>
+    internal Message Roster(Message question, ReadOnlyMemory<byte> payload) => new()
     {
         Type = MessageType.Presence,
         Target = Target.Echo,
@@ -131,10 +191,14 @@ public sealed class ServerMessages(TimeProvider time)
         ToId = question.FromId,
         GroupId = question.GroupId,
         Cmd = "roster",
-        Payload = Json(w => RosterWriter.WritePage(w, page)),
+        Payload = payload,
         SentAt = Now,
         ReplyTo = question.Id,
     };
+
+    /// <summary>The payload of <see cref="Roster(Message, RosterPage)"/>.</summary>
+    internal static ReadOnlyMemory<byte> RosterPayload(RosterPage page) =>
+        Json(w => RosterWriter.WritePage(w, page));
 
     private DateTime Now => time.GetUtcNow().UtcDateTime;
 
@@ -148,6 +212,7 @@ public sealed class ServerMessages(TimeProvider time)
             w.WriteStartObject();
             w.WriteString("client_id"u8, member.ClientId.Value);
             RosterWriter.WriteRole(w, member.Role);
+            RosterWriter.WriteVersion(w, member);
             if (reason is not null)
                 w.WriteString("reason"u8, reason);
             w.WriteEndObject();
@@ -188,11 +253,15 @@ public sealed class ServerMessages(TimeProvider time)
 /// <param name="RatePerSecond">Messages per second; 0: no limit.</param>
 /// <param name="RateBurst">Messages at once.</param>
 /// <param name="Permissions">What the client may do.</param>
-public readonly record struct Welcome(
+/// <param name="Positions">Where it goes on from in its channels' streams; none where nothing is kept.</param>
+/// <param name="Kept">What is kept, and so can be sent again without being published twice.</param>
+internal readonly record struct Welcome(
     string ConnectionId,
     string InstanceId,
     TimeSpan HeartbeatInterval,
     int MaxMessageBytes,
     int RatePerSecond,
     int RateBurst,
-    Permissions Permissions);
+    Permissions Permissions,
+    ChannelPositions? Positions = null,
+    HistoryOptions? Kept = null);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Aether.Application.Ports;
 using Aether.Domain;
 
@@ -40,6 +41,10 @@ internal sealed class InMemoryMessageBus : IMessageBus
         sinks.TryRemove(channel, out _);
         return Task.CompletedTask;
     }
+
+    /// <summary>Who hears a channel, if anybody does.</summary>
+    public bool TryGetSink(ChannelName channel, [NotNullWhen(true)] out IMessageSink? sink) =>
+        sinks.TryGetValue(channel, out sink);
 
     private static async ValueTask<PublishResult> WaitAsync(ValueTask received)
     {

@@ -5,13 +5,15 @@ using Aether.Domain;
 namespace Aether.Infrastructure.InMemory;
 
 /// <summary>Presence within one process. It is whole for as long as the process lives.</summary>
-internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
+internal sealed class InMemoryPresenceStore(TimeProvider time, IInstanceStatus? status = null)
+    : IPresenceStore, IPresenceDirectory
 {
     private static readonly byte[] NoState = "{}"u8.ToArray();
     private static readonly Task<PresenceChange> Nothing =
         Task.FromResult(new PresenceChange(PresenceTransition.None, null));
 
     private readonly ConcurrentDictionary<VisionId, Group> groups = [];
+    private long lastVersion;
 
     public bool IsReady => true;
 
@@ -33,6 +35,7 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
                 entry.Connections++;
                 entry.Role = role;
                 entry.LastSeen = now;
+                entry.Version = NextVersion();
                 return Task.FromResult(new PresenceChange(
                     came ? PresenceTransition.Came : PresenceTransition.None,
                     entry.ToMember(client),
@@ -49,6 +52,7 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
         {
             if (!there.Members.TryGetValue(client, out var entry))
                 return Nothing;
+            entry.Version = NextVersion();
             if (entry.Connections > 1)
             {
                 entry.Connections--;
@@ -76,7 +80,8 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
                 return Nothing;
             // A copy: the caller's memory may be a buffer that the next message is read into.
             entry.State = state.ToArray();
-            return Task.FromResult(new PresenceChange(PresenceTransition.None, entry.ToMember(client)));
+            entry.Version = NextVersion();
+            return Task.FromResult(new PresenceChange(PresenceTransition.None, entry.ToMember(client), there.Members.Count));
         }
     }
 
@@ -91,6 +96,14 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
         }
     }
 
+    public ValueTask<ClientPlaces> FindAsync(VisionId group, VisionId client, CancellationToken cancellationToken)
+    {
+        if (!groups.TryGetValue(group, out var there))
+            return new(ClientPlaces.On(0));
+        lock (there)
+            return new(ClientPlaces.On(there.Members.ContainsKey(client) ? 1 : 0));
+    }
+
     public Task<IReadOnlyList<Member>?> GetMembersAsync(VisionId group, CancellationToken cancellationToken)
     {
         if (!groups.TryGetValue(group, out var there))
@@ -102,6 +115,42 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
                 members.Add(entry.ToMember(client));
             return Task.FromResult<IReadOnlyList<Member>?>(members);
         }
+    }
+
+    public Task<IReadOnlyList<GroupSize>?> GetGroupsAsync(
+        IReadOnlyCollection<VisionId>? only, CancellationToken cancellationToken)
+    {
+        var sizes = new List<GroupSize>();
+        foreach (var id in only ?? [.. groups.Keys])
+        {
+            if (!groups.TryGetValue(id, out var there))
+                continue;
+            lock (there)
+            {
+                if (there.Members.Count > 0)
+                    sizes.Add(new GroupSize(id, there.Members.Count));
+            }
+        }
+        return Task.FromResult<IReadOnlyList<GroupSize>?>(sizes);
+    }
+
+    public Task<IReadOnlyList<InstanceFacts>?> GetInstancesAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<InstanceFacts>?>(status is null ? [] : [status.Read()]);
+
+    /// <summary>
+    /// Above every version before: microseconds of the clock, so that they grow over a restart as well.
+    /// </summary>
+    private long NextVersion()
+    {
+        long micros = (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        long last, next;
+        do
+        {
+            last = Volatile.Read(ref lastVersion);
+            next = Math.Max(last + 1, micros);
+        }
+        while (Interlocked.CompareExchange(ref lastVersion, next, last) != last);
+        return next;
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;
@@ -125,6 +174,9 @@ internal sealed class InMemoryPresenceStore(TimeProvider time) : IPresenceStore
 
         public DateTime LastSeen { get; set; }
 
-        public Member ToMember(VisionId client) => new(client, Role, State, Connections, JoinedAt, LastSeen);
+        public long Version { get; set; }
+
+        public Member ToMember(VisionId client) =>
+            new(client, Role, State, Connections, JoinedAt, LastSeen) { Version = Version };
     }
 }

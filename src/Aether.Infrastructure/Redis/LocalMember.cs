@@ -17,7 +17,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private List<Pending> batch = [];
     private int connections;
     private bool writing;
-    private bool gone;
+    private bool ended;
     private bool dirty;
 
     // What Redis holds of this instance: under which lease, how many, and whether that is certain.
@@ -32,6 +32,12 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private ReadOnlyMemory<byte> state = NoState;
     private long touchedAt;
 
+    // What is told of the client: the last version that is known here, whether everybody is known to believe that it
+    // is there, and the version at which they were told that it is not, though it is.
+    private long version;
+    private bool believed;
+    private long gone;
+
     private enum Kind
     {
         Join,
@@ -45,6 +51,16 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     /// <summary>The client.</summary>
     public VisionId Client => client;
 
+    /// <summary>Whether a connection of it is open on this instance.</summary>
+    public bool IsConnected
+    {
+        get
+        {
+            lock (gate)
+                return connections > 0;
+        }
+    }
+
     /// <summary>
     /// One connection more. <paramref name="start"/> tells the caller to start the writing.
     /// <see langword="null"/>: this object is done with; find or make another one.
@@ -54,7 +70,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         lock (gate)
         {
             start = false;
-            if (gone)
+            if (ended)
                 return null;
             connections++;
             Volatile.Write(ref touchedAt, now);
@@ -74,7 +90,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             if (connections == 0)
                 return null;
             connections--;
-            return canWrite || writing ? Wait(new Pending(Kind.Leave), out start) : Pending.Unavailable;
+            return canWrite || writing ? Wait(new Pending(Kind.Leave), out start) : Pending.Unwritten;
         }
     }
 
@@ -85,7 +101,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         {
             dirty = false;
             start = false;
-            return gone ? Pending.Nothing : Wait(new Pending(Kind.Repeat), out start);
+            return ended ? Pending.Nothing : Wait(new Pending(Kind.Repeat), out start);
         }
     }
 
@@ -99,12 +115,40 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         }
     }
 
+    /// <summary>
+    /// The group was told at some version that the client went. If that is newer than all that is known here, and yet a
+    /// connection of it is open, somebody was mistaken, and the caller marks the member: what Redis answers to the truth
+    /// is told.
+    /// </summary>
+    public bool ToldGone(long at)
+    {
+        lock (gate)
+        {
+            if (at <= version)
+                return false;
+            // Its own going was told by another instance, or this one will tell of its coming.
+            believed = false;
+            if (connections == 0)
+                return false;
+            gone = Math.Max(gone, at);
+            // A write that is under way is followed by another one.
+            return !writing;
+        }
+    }
+
+    /// <summary>Others may have removed it, and told so: if it has to be registered anew, that is a coming.</summary>
+    public void MayBeGone()
+    {
+        lock (gate)
+            believed = false;
+    }
+
     /// <summary>Whether the caller is the one to put it in line for being written again.</summary>
     public bool MarkDirty()
     {
         lock (gate)
         {
-            bool first = !dirty && !gone;
+            bool first = !dirty && !ended;
             dirty |= first;
             return first;
         }
@@ -120,20 +164,22 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             removed = false;
             (batch, waiting) = (waiting, batch);
             var newest = batch.FindLast(static pending => pending.Kind == Kind.Join);
-            if (connections > 0 && (newest is not null || lease != current || !certain || written != connections))
+            if (connections > 0 && (newest is not null || lease != current || !certain || written != connections
+                || gone > version))
             {
                 var (newRole, said) = newest is null ? (role, roleTime) : (newest.Role, 0);
-                return new PresenceWrite(current, connections, newRole, said, joined, stateTime, state);
+                return new PresenceWrite(
+                    current, connections, newRole, said, joined, stateTime, state, version, gone);
             }
             // What a removal takes away is taken from the lease that it was held under, current or not: if the answer
             // to an earlier removal was lost, only this instance knows that the client went.
             if (connections == 0 && lease is not null && (!certain || written > 0))
-                return new PresenceWrite(lease, 0, role, roleTime, joined, stateTime, state);
+                return new PresenceWrite(lease, 0, role, roleTime, joined, stateTime, state, version, 0);
             foreach (var pending in batch)
                 pending.TrySetResult(new PresenceChange(PresenceTransition.None, null));
             batch.Clear();
             writing = false;
-            gone = removed = connections == 0;
+            ended = removed = connections == 0;
             return null;
         }
     }
@@ -150,14 +196,19 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             wiped = certain && lease == write.Lease && answer.Before != written;
             var transition = answer.Transition switch
             {
-                HeldTransition.Came => PresenceTransition.Came,
+                // Redis forgot it. Nobody was told that it went, so nobody is told that it came.
+                HeldTransition.Came when !believed => PresenceTransition.Came,
                 HeldTransition.Went => PresenceTransition.Went,
                 // Redis was wiped, or an earlier removal was carried out and its answer lost. This instance told that
-                // the client was there, so it tells that it went.
-                HeldTransition.Absent when lease == write.Lease && written > 0 => PresenceTransition.Went,
+                // the client was there, so it tells that it went, unless somebody did.
+                HeldTransition.Absent when lease == write.Lease && believed => PresenceTransition.Went,
                 _ => PresenceTransition.None,
             };
-            var member = answer.Member ?? (transition == PresenceTransition.Went ? ToMember() : null);
+            var member = answer.Member ?? (transition == PresenceTransition.Went ? ToMember(answer.Version) : null);
+            version = Math.Max(version, answer.Version);
+            gone = gone > version ? gone : 0;
+            // Without a connection here others may tell that it went.
+            believed = gone == 0 && write.Connections > 0;
             (lease, written, certain) = (write.Lease, write.Connections, true);
             if (write.Connections == 0)
             {
@@ -197,7 +248,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     {
         lock (gate)
         {
-            (lease, written, certain) = (null, 0, true);
+            (lease, written, certain, believed) = (null, 0, true, false);
             (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
             waiting.InsertRange(0, batch);
             batch.Clear();
@@ -208,7 +259,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     /// Redis refused a write, so nothing of it happened: the joins in it failed, and the rest is tried without them.
     /// </summary>
     /// <returns>Whether there was a join in it; otherwise there is nothing to do without.</returns>
-    public bool Refused()
+    public bool Refused(BackplaneFault why)
     {
         lock (gate)
         {
@@ -217,7 +268,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             foreach (var pending in batch)
             {
                 if (pending.Kind == Kind.Join)
-                    Fail(pending);
+                    Fail(pending, why);
                 else
                     waiting.Add(pending);
             }
@@ -227,20 +278,20 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     }
 
     /// <summary>Nobody knows what became of a write. The writing has ended; the caller marks the member.</summary>
-    public void Failed(PresenceWrite write)
+    public void Failed(PresenceWrite write, BackplaneFault why)
     {
         lock (gate)
         {
-            bool absent = lease != write.Lease || (certain && written == 0);
+            bool absent = !believed && (lease != write.Lease || (certain && written == 0));
             if (absent && batch.Exists(static pending => pending.Kind == Kind.Join))
                 write.Lease.Unannounced.TryAdd((group.Id, client), true);
             if (lease != write.Lease)
                 (lease, written) = (write.Lease, 0);
             certain = false;
             foreach (var pending in batch)
-                Fail(pending);
+                Fail(pending, why);
             foreach (var pending in waiting)
-                Fail(pending);
+                Fail(pending, why);
             batch.Clear();
             waiting.Clear();
             writing = false;
@@ -255,6 +306,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         {
             if (answer.Member is { } member && answer.StateTime > stateTime)
                 (state, stateTime) = (member.State, answer.StateTime);
+            version = Math.Max(version, answer.Version);
             return answer.Member is null && connections > 0 && certain && written > 0;
         }
     }
@@ -274,19 +326,19 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         return pending.Task;
     }
 
-    private void Fail(Pending pending)
+    private void Fail(Pending pending, BackplaneFault why)
     {
         // A join that failed is not registered: its connection is not taken back by anybody else. (After Close there
         // is none.)
         if (pending.Kind == Kind.Join && connections > 0)
             connections--;
-        pending.TrySetResult(new PresenceChange(PresenceTransition.Unavailable, null));
+        pending.TrySetResult(PresenceChange.Unavailable(why));
     }
 
-    private Member ToMember()
+    private Member ToMember(long at)
     {
         var since = DateTime.UnixEpoch.AddMilliseconds(joined);
-        return new Member(client, role, state, written, since, since);
+        return new Member(client, role, state, written, since, since) { Version = at };
     }
 
     /// <summary>A call that waits for a write. It goes on elsewhere: nothing of it runs inside the lock.</summary>
@@ -296,8 +348,8 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         public static readonly Task<PresenceChange> Nothing =
             System.Threading.Tasks.Task.FromResult(new PresenceChange(PresenceTransition.None, null));
 
-        public static readonly Task<PresenceChange> Unavailable =
-            System.Threading.Tasks.Task.FromResult(new PresenceChange(PresenceTransition.Unavailable, null));
+        public static readonly Task<PresenceChange> Unwritten =
+            System.Threading.Tasks.Task.FromResult(PresenceChange.Unavailable(BackplaneFault.Unverified));
 
         public Kind Kind => kind;
 

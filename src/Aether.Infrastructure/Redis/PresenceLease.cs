@@ -32,6 +32,17 @@ internal sealed class PresenceLease(long end, long renewedAt)
     /// </summary>
     public ConcurrentDictionary<(VisionId Group, VisionId Client), bool> Unannounced { get; } = [];
 
+    /// <summary>The run of the server that gave it; empty if the server does not say.</summary>
+    public string Run { get; init; } = "";
+
+    /// <summary>
+    /// Whether Redis forgot it, and with it all that was held under it: nobody else removes that, or tells of it.
+    /// </summary>
+    public bool Wiped { get; set; }
+
+    /// <summary>Until when Redis takes what is written under it: what nobody else cleans up, at any time.</summary>
+    public long Fence => Wiped ? long.MaxValue : End;
+
     /// <summary>Whether all it held was taken from it, so that only its own keys are left.</summary>
     public bool Emptied { get; set; }
 

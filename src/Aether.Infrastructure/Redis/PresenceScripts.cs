@@ -1,3 +1,4 @@
+using Aether.Application.Ports;
 using Aether.Domain;
 using StackExchange.Redis;
 using Role = Aether.Domain.Role;
@@ -21,18 +22,20 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     private static readonly string Lease = Load("presence-lease.lua");
     private static readonly string Register = Load("presence-register.lua");
     private static readonly string Expired = Load("presence-expired.lua");
+    private static readonly string Find = Load("presence-find.lua");
+    private static readonly string Bequeath = Load("presence-bequeath.lua");
 
-    private readonly IDatabase database = redis.GetDatabase();
+    private readonly IDatabase database = redis.GetDatabase(RedisConnection.Database);
 
     /// <summary>Says how many connections of a client an incarnation holds.</summary>
     public async Task<Held> HoldAsync(VisionId group, VisionId client, PresenceWrite write)
     {
         var result = await database.ScriptEvaluateAsync(
             Hold,
-            [names.Members(group), names.Holders(group), names.Held(group, write.Lease.Id)],
+            [names.Members(group), names.Holders(group), names.Held(group, write.Lease.Id), names.Versions(group)],
             [
-                client.Value, write.Connections, write.Lease.End, (int)write.Role, write.RoleTime, write.Joined,
-                write.StateTime, write.State,
+                client.Value, write.Connections, write.Lease.Fence, (int)write.Role, write.RoleTime, write.Joined,
+                write.StateTime, write.State, write.Version, write.Gone,
             ],
             Primary).ConfigureAwait(false);
         return Read(client, result);
@@ -42,36 +45,11 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     public async Task<Held> UpdateAsync(VisionId group, VisionId client, ReadOnlyMemory<byte> state)
     {
         var result = await database.ScriptEvaluateAsync(
-            Update, [names.Holders(group)], [client.Value, state], Primary).ConfigureAwait(false);
+            Update,
+            [names.Members(group), names.Holders(group), names.Versions(group)],
+            [client.Value, state],
+            Primary).ConfigureAwait(false);
         return Read(client, result);
-    }
-
-    /// <summary>Reads all members of a group.</summary>
-    public async Task<IReadOnlyList<Member>> GetMembersAsync(VisionId group)
-    {
-        var fields = await database.HashGetAllAsync(names.Holders(group), Primary).ConfigureAwait(false);
-        var records = new List<(VisionId Client, string Record)>(fields.Length);
-        var beside = new Dictionary<string, RedisValue>(fields.Length);
-        foreach (var field in fields)
-        {
-            string name = (string)field.Name!;
-            if (name.Contains(':', StringComparison.Ordinal))
-                beside[name] = field.Value;
-            else if (VisionId.TryParse(name, out var client))
-                records.Add((client, (string)field.Value!));
-        }
-        var members = new List<Member>(records.Count);
-        foreach (var (client, record) in records)
-        {
-            string[] parts = record.Split(' ');
-            if (parts.Length != 5 || !int.TryParse(parts[0], out int connections)
-                || !int.TryParse(parts[1], out int role) || !long.TryParse(parts[3], out long joined))
-                continue; // nobody of ours wrote that
-            long seen = beside.TryGetValue(client.Value + ":seen", out var at) ? (long)at : joined;
-            byte[] state = beside.TryGetValue(client.Value + ":state", out var said) ? (byte[])said! : NoState;
-            members.Add(new Member(client, (Role)role, state, connections, Time(joined), Time(seen)));
-        }
-        return members;
     }
 
     /// <summary>
@@ -80,15 +58,27 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     public static bool IsFault(Exception exception) =>
         exception is RedisException or TimeoutException or ObjectDisposedException or TaskCanceledException;
 
-    /// <summary>Takes a lease, or renews one that should end then or later; 0 if it is lost.</summary>
-    public async Task<long> RenewAsync(string incarnation, TimeSpan lease, long end) =>
-        (long)await database.ScriptEvaluateAsync(
-            Lease, [names.Leases], [incarnation, (long)lease.TotalMilliseconds, end], Primary).ConfigureAwait(false);
+    /// <summary>Takes a lease, or renews one that should end then or later.</summary>
+    public async Task<Renewal> RenewAsync(string incarnation, TimeSpan lease, long end, string run)
+    {
+        var result = await database.ScriptEvaluateAsync(
+            Lease, [names.Leases], [incarnation, (long)lease.TotalMilliseconds, end, run], Primary)
+            .ConfigureAwait(false);
+        return new Renewal((long)result[0], (int)result[1] == 1, (string?)result[2] ?? "");
+    }
+
+    /// <summary>Writes what an instance tells of itself, for as long as its lease lasts.</summary>
+    public async Task TellAsync(string incarnation, InstanceFacts facts, TimeSpan lease) =>
+        // Spelled out: the client library takes one command or another by the span, and an ACL has to name it.
+        await database.ExecuteAsync(
+            "SET",
+            [names.Instance(incarnation), InstanceRecord.Write(facts), "PX", (long)lease.TotalMilliseconds],
+            Primary).ConfigureAwait(false);
 
     /// <summary>Notes that an incarnation is about to hold members of a group.</summary>
     public async Task<bool> RegisterAsync(PresenceLease lease, VisionId group) =>
         (long)await database.ScriptEvaluateAsync(
-            Register, [names.Groups(lease.Id)], [group.Value, lease.End], Primary).ConfigureAwait(false) == 1;
+            Register, [names.Groups(lease.Id)], [lease.End, group.Value], Primary).ConfigureAwait(false) == 1;
 
     /// <summary>Notes that an incarnation holds nobody of a group any more.</summary>
     public async Task UnregisterAsync(PresenceLease lease, VisionId group) =>
@@ -97,6 +87,23 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     /// <summary>Writes signs of life of clients of one group.</summary>
     public async Task TouchAsync(VisionId group, RedisValue[] clients) =>
         await database.ScriptEvaluateAsync(Touch, [names.Holders(group)], clients, Primary).ConfigureAwait(false);
+
+    /// <summary>Reads what Redis holds of a client in a group, and what some incarnations hold of that.</summary>
+    public async Task<Found> FindAsync(VisionId group, VisionId client, string[] incarnations)
+    {
+        var keys = new RedisKey[2 + incarnations.Length];
+        (keys[0], keys[1]) = (names.Members(group), names.Holders(group));
+        for (int i = 0; i < incarnations.Length; i++)
+            keys[2 + i] = names.Held(group, incarnations[i]);
+        var result = await database.ScriptEvaluateAsync(Find, keys, [client.Value], Primary).ConfigureAwait(false);
+        return new Found((int)result[0], (int)result[1] == 1, (int)result[2], (int)result[3]);
+    }
+
+    /// <summary>Reads all incarnations that have a lease, over or not.</summary>
+    public async Task<string[]> GetIncarnationsAsync() =>
+        Array.ConvertAll(
+            await database.SortedSetRangeByRankAsync(names.Leases, flags: Primary).ConfigureAwait(false),
+            static value => (string)value!);
 
     /// <summary>Reads some of the incarnations whose lease is over.</summary>
     public async Task<string[]> GetExpiredAsync(string asker) =>
@@ -128,7 +135,7 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     {
         var result = await database.ScriptEvaluateAsync(
             Reap,
-            [names.Members(group), names.Holders(group), names.Held(group, incarnation)],
+            [names.Members(group), names.Holders(group), names.Held(group, incarnation), names.Versions(group)],
             clients,
             Primary).ConfigureAwait(false);
         var went = new List<Member>();
@@ -142,7 +149,10 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
                     State(entry[5]),
                     (int)entry[1],
                     Time((long)entry[3]),
-                    Time((long)entry[4])));
+                    Time((long)entry[4]))
+                {
+                    Version = (long)entry[6],
+                });
             }
         }
         return ((int)result[0], went);
@@ -154,10 +164,14 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     /// </summary>
     public async Task BequeathAsync(PresenceLease lease)
     {
-        await database.SortedSetAddAsync(names.Leases, lease.Id, lease.End, SortedSetWhen.NotExists, Primary)
+        await database.ScriptEvaluateAsync(Bequeath, [names.Leases], [lease.Id, lease.End], Primary)
             .ConfigureAwait(false);
         foreach (var some in lease.Groups.Keys.Select(static group => (RedisValue)group.Value).Chunk(1_000))
-            await database.SetAddAsync(names.Groups(lease.Id), some, Primary).ConfigureAwait(false);
+        {
+            // No fence: this is the one who cleans up.
+            await database.ScriptEvaluateAsync(
+                Register, [names.Groups(lease.Id)], [long.MaxValue, .. some], Primary).ConfigureAwait(false);
+        }
     }
 
     /// <summary>
@@ -167,6 +181,7 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     public async Task ForgetAsync(string incarnation)
     {
         await database.KeyDeleteAsync(names.Groups(incarnation), Primary).ConfigureAwait(false);
+        await database.KeyDeleteAsync(names.Instance(incarnation), Primary).ConfigureAwait(false);
         await database.SortedSetRemoveAsync(names.Leases, incarnation, Primary).ConfigureAwait(false);
     }
 
@@ -176,24 +191,28 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
         if (transition < 0)
             return new Held(HeldTransition.TooLate);
         if (transition == 0)
-            return new Held(HeldTransition.Absent, (int)result[1]);
+            return new Held(HeldTransition.Absent, (int)result[1], Version: (long)result[2]);
         var member = new Member(
             client,
             (Role)(int)result[3],
             State(result[8]),
             (int)result[2],
             Time((long)result[5]),
-            Time((long)result[7]));
+            Time((long)result[7]))
+        {
+            Version = (long)result[10],
+        };
         return new Held(
             (HeldTransition)transition, (int)result[1], member, (long)result[4], (long)result[5], (long)result[6],
-            result.Length > 9 ? (int)result[9] : 0);
+            (int)result[9], member.Version);
     }
 
     private static byte[] State(RedisResult result) => (byte[]?)result is { Length: > 0 } state ? state : NoState;
 
     private static DateTime Time(long ms) => DateTime.UnixEpoch.AddMilliseconds(ms);
 
-    private static string Load(string name)
+    /// <summary>The text of a script.</summary>
+    public static string Load(string name)
     {
         using var stream = typeof(PresenceScripts).Assembly.GetManifestResourceStream(name)
             ?? throw new InvalidOperationException("The script " + name + " is not in the assembly.");
@@ -229,6 +248,7 @@ internal enum HeldTransition
 /// <param name="Joined">When it came, in ms by Redis's clock.</param>
 /// <param name="StateTime">When its state was said, in ms by Redis's clock; 0 never.</param>
 /// <param name="GroupSize">How many members the group has now; 0 where a script does not say it.</param>
+/// <param name="Version">The version of what happened; for an absent client that of its absence.</param>
 internal readonly record struct Held(
     HeldTransition Transition,
     int Before = 0,
@@ -236,7 +256,17 @@ internal readonly record struct Held(
     long RoleTime = 0,
     long Joined = 0,
     long StateTime = 0,
-    int GroupSize = 0);
+    int GroupSize = 0,
+    long Version = 0);
+
+/// <summary>The answer to an attempt to take or to renew a lease.</summary>
+/// <param name="End">When it ends, in ms by Redis's clock; 0: it is lost.</param>
+/// <param name="Wiped">
+/// Whether it was lost because Redis forgot it before its end. If not, others may have removed what was held under it,
+/// and told so.
+/// </param>
+/// <param name="Run">Which run of the server it was, where that was asked.</param>
+internal readonly record struct Renewal(long End, bool Wiped, string Run);
 
 /// <summary>One absolute fact about a client, to be written under a lease.</summary>
 internal readonly record struct PresenceWrite(
@@ -246,4 +276,6 @@ internal readonly record struct PresenceWrite(
     long RoleTime,
     long Joined,
     long StateTime,
-    ReadOnlyMemory<byte> State);
+    ReadOnlyMemory<byte> State,
+    long Version,
+    long Gone);

@@ -11,6 +11,7 @@ namespace Aether.Infrastructure.Redis;
 /// </summary>
 internal sealed class RedisLegacyBus(
     RedisConnection connection,
+    RedisSubscriptions subscriptions,
     RedisHealth health,
     RedisNames names,
     RedisMetrics metrics,
@@ -27,49 +28,28 @@ internal sealed class RedisLegacyBus(
             return false;
         try
         {
-            await publisher.PublishAsync(names.Legacy, message.Write()).ConfigureAwait(false);
-            return true;
+            long heard = await publisher.PublishAsync(names.Legacy, message.Write(), RedisConnection.Primary)
+                .ConfigureAwait(false);
+            // A cluster passes it on to all nodes and counts on one of them alone.
+            if (heard > 0 || connection.IsCluster || !subscriptions.Hears(names.Legacy))
+                return true;
+            health.Doubt();
+            return false;
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))
         {
             if (failureLog.Passes(out long count))
-                logger.PublishFailed(e.GetType().Name, count);
+                logger.PublishFailed(RedisFaults.Describe(e), count);
             return false;
         }
     }
 
-    public async Task<bool> SubscribeAsync(ILegacySink sink, CancellationToken cancellationToken)
-    {
-        if (!health.IsReady || connection.Subscriber is not { } subscriber)
-            return false;
-        try
-        {
-            var queue = await subscriber.SubscribeAsync(names.Legacy).ConfigureAwait(false);
-            queue.OnMessage(message => Receive(sink, message.Message));
-            return true;
-        }
-        catch (Exception e) when (RedisFaults.IsExpected(e))
-        {
-            if (failureLog.Passes(out long count))
-                logger.SubscribeFailed(e.GetType().Name, count);
-            await UnsubscribeAsync(CancellationToken.None).ConfigureAwait(false);
-            return false;
-        }
-    }
+    public async Task<bool> SubscribeAsync(ILegacySink sink, CancellationToken cancellationToken) =>
+        health.IsReady
+        && await subscriptions.SubscribeAsync(new OtherSubscription(names.Legacy, value => Receive(sink, value)))
+            .ConfigureAwait(false);
 
-    public async Task UnsubscribeAsync(CancellationToken cancellationToken)
-    {
-        if (connection.Subscriber is not { } subscriber)
-            return;
-        try
-        {
-            await subscriber.UnsubscribeAsync(names.Legacy).ConfigureAwait(false);
-        }
-        catch (Exception e) when (RedisFaults.IsExpected(e))
-        {
-            // The connection that heard it is gone, and the subscription with it.
-        }
-    }
+    public Task UnsubscribeAsync(CancellationToken cancellationToken) => subscriptions.UnsubscribeAsync(names.Legacy);
 
     private void Receive(ILegacySink sink, RedisValue value)
     {

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace Aether.Infrastructure.Redis;
 
@@ -16,7 +15,7 @@ internal static partial class RedisLog
     [LoggerMessage(101, LogLevel.Warning, "Redis connection '{Connection}' failed: {Failure}",
         EventName = "RedisConnectionFailed")]
     public static partial void ConnectionFailed(
-        this ILogger logger, string connection, ConnectionFailureType failure);
+        this ILogger logger, string connection, string failure);
 
     [LoggerMessage(102, LogLevel.Information, "Redis connection '{Connection}' is back",
         EventName = "RedisConnectionRestored")]
@@ -57,7 +56,23 @@ internal static partial class RedisLog
         EventName = "RedisSinkFailed")]
     public static partial void SinkFailed(this ILogger logger, string error, long count);
 
+    [LoggerMessage(113, LogLevel.Warning, "Channels have moved with their slots: {Moved} of {Channels}",
+        EventName = "BackplaneMoved")]
+    public static partial void Moved(this ILogger logger, int moved, int channels);
+
+    [LoggerMessage(114, LogLevel.Warning, "Redis cannot be asked for everything ({Missing}); going on without it",
+        EventName = "BackplaneDegraded")]
+    public static partial void Degraded(this ILogger logger, string missing);
+
+    [LoggerMessage(115, LogLevel.Error, "Redis's ACL refuses what is needed: {Rights}", EventName = "RedisRightMissing")]
+    public static partial void RightMissing(this ILogger logger, string rights);
+
     [LoggerMessage(112, LogLevel.Error, "The check of the backplane failed: {Error}",
         EventName = "BackplaneCheckFailed")]
     public static partial void CheckFailed(this ILogger logger, string error);
+
+    [LoggerMessage(116, LogLevel.Warning,
+        "A stream of kept messages holds what is none ({Count} since the last report); it is read as lost",
+        EventName = "RedisStreamGarbage")]
+    public static partial void StreamGarbage(this ILogger logger, long count);
 }

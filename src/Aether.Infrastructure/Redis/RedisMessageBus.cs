@@ -13,6 +13,8 @@ internal sealed class RedisMessageBus(
     RedisConnection connection,
     RedisSubscriptions subscriptions,
     RedisHealth health,
+    UnheardChannels unheard,
+    RedisNames names,
     TimeProvider time,
     ILogger<RedisMessageBus> logger) : IMessageBus
 {
@@ -22,22 +24,25 @@ internal sealed class RedisMessageBus(
 
     public bool IsReady => health.IsReady;
 
+    public string? Problem => health.Problem;
+
     public ValueTask<PublishResult> PublishAsync(
         ChannelName channel, Message message, CancellationToken cancellationToken)
     {
         // Asked first because an exception costs a thousand times what this does, and a sender may go on for minutes.
         if (!health.CanPublish || connection is not { Publisher: { } publisher, Sharded: { } sharded })
-            return Refused("not connected");
+            return Refused("not connected", BackplaneFault.Unreachable);
         try
         {
+            var heard = subscriptions.Find(channel);
             // Written before anything is awaited: that is what keeps the order.
             var published = publisher.PublishAsync(
-                subscriptions.NameOf(channel, sharded), MessageWriter.Write(message));
-            return CompleteAsync(published);
+                heard?.Name ?? names.Channel(channel, sharded), MessageWriter.Write(message), RedisConnection.Primary);
+            return CompleteAsync(published, channel, heard);
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))
         {
-            return Refused(e.GetType().Name);
+            return Refused(e);
         }
     }
 
@@ -59,22 +64,30 @@ internal sealed class RedisMessageBus(
     public Task UnsubscribeAsync(ChannelName channel, CancellationToken cancellationToken) =>
         subscriptions.UnsubscribeAsync(channel);
 
-    private async ValueTask<PublishResult> CompleteAsync(Task<long> published)
+    private async ValueTask<PublishResult> CompleteAsync(
+        Task<long> published, ChannelName channel, RedisSubscription? heard)
     {
         try
         {
-            return PublishResult.To((int)await published.ConfigureAwait(false));
+            int instances = (int)await published.ConfigureAwait(false);
+            return instances > 0 || unheard.AreUnheard(channel, heard)
+                ? PublishResult.To(instances)
+                : await Refused("nobody heard it, and that cannot be relied on now", BackplaneFault.Unverified)
+                    .ConfigureAwait(false);
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))
         {
-            return await Refused(e.GetType().Name).ConfigureAwait(false);
+            return await Refused(e).ConfigureAwait(false);
         }
     }
 
-    private ValueTask<PublishResult> Refused(string error)
+    private ValueTask<PublishResult> Refused(Exception exception) =>
+        Refused(RedisFaults.Describe(exception), RedisFaults.FaultOf(exception));
+
+    private ValueTask<PublishResult> Refused(string error, BackplaneFault fault)
     {
         if (failureLog.Passes(out long count))
             logger.PublishFailed(error, count);
-        return new(PublishResult.Unavailable);
+        return new(PublishResult.Refused(fault));
     }
 }

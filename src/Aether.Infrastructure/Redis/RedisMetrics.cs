@@ -5,13 +5,14 @@ namespace Aether.Infrastructure.Redis;
 /// <summary>What operators count about the backplane.</summary>
 internal sealed class RedisMetrics : IDisposable
 {
-    private readonly Meter meter = new("Aether.Realtime");
+    private readonly Meter meter;
     private readonly Counter<long> garbage;
     private readonly Counter<long> dropped;
     private readonly Counter<long> gaps;
 
-    public RedisMetrics()
+    public RedisMetrics(IMeterFactory? meters = null)
     {
+        meter = meters?.Create("Aether.Realtime") ?? new Meter("Aether.Realtime");
         garbage = meter.CreateCounter<long>(
             "aether.redis.garbage", "{message}", "Messages on a channel of ours that are not what belongs there.");
         dropped = meter.CreateCounter<long>(

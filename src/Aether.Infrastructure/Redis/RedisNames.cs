@@ -27,11 +27,42 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
     /// </summary>
     public RedisKey Holders(VisionId group) => root + "holders:{" + group.Value + "}";
 
+    /// <summary>
+    /// Hash: client id → the last version that was given to what is told of it, and the empty field → the last one of
+    /// the group. A key of its own: instances from before there were versions read all of the other one.
+    /// </summary>
+    public RedisKey Versions(VisionId group) => root + "versions:{" + group.Value + "}";
+
     /// <summary>Hash: client id → how many of its connections in a group one instance incarnation holds.</summary>
     public RedisKey Held(VisionId group, string incarnation) => root + "held:{" + group.Value + "}:" + incarnation;
 
     /// <summary>Set: the groups that one instance incarnation holds members in.</summary>
     public RedisKey Groups(string incarnation) => root + "groups:" + incarnation;
+
+    /// <summary>
+    /// String: what the instance of an incarnation tells of itself, as JSON. Ends by itself as the lease does.
+    /// </summary>
+    public RedisKey Instance(string incarnation) => root + "instance:" + incarnation;
+
+    /// <summary>
+    /// Stream: the messages that a channel keeps. Its ids are their numbers; each entry is <c>m</c>, the message as it was
+    /// published, and <c>t</c>, when, in ms by Redis's clock. A channel's name is hashed as a whole, and so is what
+    /// stands in braces: the three keys of a channel's history are in the slot that it is published in.
+    /// </summary>
+    public RedisKey Stream(ChannelName channel) => root + "history:{" + Text(channel) + "}";
+
+    /// <summary>Hash: <c>e</c>, the epoch of a channel's stream, and <c>s</c>, how many messages were kept in it.</summary>
+    public RedisKey Place(ChannelName channel) => root + "place:{" + Text(channel) + "}";
+
+    /// <summary>String: the position of the message that a sender sent to a channel with an id.</summary>
+    public RedisKey Sent(ChannelName channel, VisionId from, string id) =>
+        root + "sent:{" + Text(channel) + "}:" + from.Value + ":" + id;
+
+    /// <summary>
+    /// Hash: for each lease of a group <c>name:h</c>, its holder, <c>name:t</c>, its term, <c>name:l</c>, for how long a
+    /// renewal is good, and <c>name:e</c>, when it ends, both in ms by Redis's clock. In the slot of the group's channel.
+    /// </summary>
+    public RedisKey LeasesOf(VisionId group) => root + "lease:{" + Text(ChannelName.Group(group)) + "}";
 
     /// <summary>The one channel of V2. No name of V3 is like it, and nothing of V3 goes through it.</summary>
     public RedisChannel Legacy => RedisChannel.Literal(prefix + "channel:ws");
@@ -43,14 +74,50 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
         return sharded ? RedisChannel.Sharded(name) : RedisChannel.Literal(name);
     }
 
+    /// <summary>A key in the slot of a sharded channel, and so on the server that it is published on.</summary>
+    public static RedisKey KeyBeside(RedisChannel channel) => channel.ToString();
+
     /// <summary>The channel on which one instance hears nobody but itself, to know that it hears at all.</summary>
     public RedisChannel Probe(string instance, bool sharded) =>
         sharded ? RedisChannel.Sharded(root + "probe:" + instance) : RedisChannel.Literal(root + "probe:" + instance);
+
+    /// <summary>The channels of one kind, as an ACL names them.</summary>
+    public string Pattern(ChannelKind kind) => kind switch
+    {
+        ChannelKind.Client => root + "client:*",
+        ChannelKind.Group => root + "group:*",
+        ChannelKind.Trace => root + "trace:*",
+        ChannelKind.Broadcast => root + "broadcast",
+    };
+
+    /// <summary>All channels of V3, as an ACL names them.</summary>
+    public IEnumerable<string> Patterns =>
+    [
+        Pattern(ChannelKind.Client), Pattern(ChannelKind.Group), Pattern(ChannelKind.Broadcast),
+        Pattern(ChannelKind.Trace), root + "probe:*",
+    ];
+
+    /// <summary>
+    /// The keys of one kind, as an ACL names them, and one of them that belongs to nobody: no id holds a dot.
+    /// </summary>
+    public (string Pattern, string Key) Trial(string kind) => kind switch
+    {
+        "leases" => (root + "leases", root + "leases"),
+        "held" => (root + "held:*", root + "held:{aether.}:aether."),
+        "groups" or "instance" => (root + kind + ":*", root + kind + ":aether."),
+        _ => (root + kind + ":*", root + kind + ":{aether.}"),
+    };
+
+    /// <summary>A channel like a client's that no client has: to try what may be done with it.</summary>
+    public RedisChannel Trial(string instance, bool sharded) => sharded
+        ? RedisChannel.Sharded(root + "client:aether." + instance)
+        : RedisChannel.Literal(root + "client:aether." + instance);
 
     private string Text(ChannelName channel) => channel.Kind switch
     {
         ChannelKind.Client => root + "client:" + channel.Id.Value,
         ChannelKind.Group => root + "group:" + channel.Id.Value,
-        _ => root + "broadcast",
+        ChannelKind.Trace => root + "trace:" + channel.Id.Value,
+        ChannelKind.Broadcast => root + "broadcast",
     };
 }

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace Aether.Infrastructure.Redis;
 
@@ -51,7 +50,6 @@ internal sealed class FaultLogLimit(ILogger logger, TimeProvider time)
         long due = Volatile.Read(ref next);
         if (now < due || Interlocked.CompareExchange(ref next, now + time.TimestampFrequency, due) != due)
             return;
-        logger.Unavailable(
-            exception is RedisServerException { Kind: var kind } ? kind.ToString() : exception.GetType().Name);
+        logger.Unavailable(RedisFaults.Describe(exception));
     }
 }

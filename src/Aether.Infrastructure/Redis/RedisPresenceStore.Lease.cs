@@ -28,6 +28,9 @@ internal sealed partial class RedisPresenceStore
     private volatile bool ready;
     private volatile bool distrusted;
     private int faults;
+
+    // Why it is not ready.
+    private volatile BackplaneFault fault;
     private bool stopped;
     private long reapFrom;
     private Task? stop;
@@ -99,7 +102,7 @@ internal sealed partial class RedisPresenceStore
         }
         catch (Exception exception) when (PresenceScripts.IsFault(exception))
         {
-            Unready();
+            Unready(RedisFaults.FaultOf(exception));
             logLimit.Unavailable(exception);
         }
 #pragma warning disable CA1031 // A loop that ends would leave the instance without presence for good.
@@ -123,7 +126,9 @@ internal sealed partial class RedisPresenceStore
         bool lost = false;
         if (lease is { } current)
         {
-            lost = !await RenewAsync(current).ConfigureAwait(false);
+            var renewal = await RenewAsync(current).ConfigureAwait(false);
+            lost = renewal.End == 0;
+            current.Wiped |= renewal.Wiped;
             if (lost)
                 logger.LeaseLost(current.Id);
             else if (replace)
@@ -146,7 +151,7 @@ internal sealed partial class RedisPresenceStore
                 await reaper.EmptyAsync(old, stopping).ConfigureAwait(false);
             }
             // What was written under a lease that is lost by now may be gone again.
-            if (!await RenewAsync(lease!).ConfigureAwait(false) || !BecomeReady(before))
+            if ((await RenewAsync(lease!).ConfigureAwait(false)).End == 0 || !BecomeReady(before))
                 return false;
             logger.Whole(groups.Sum(static group => group.Value.Snapshot().Length), groups.Count);
         }
@@ -155,27 +160,51 @@ internal sealed partial class RedisPresenceStore
         return true;
     }
 
-    private async Task<bool> RenewAsync(PresenceLease current)
+    private async Task<Renewal> RenewAsync(PresenceLease current)
     {
         long sentAt = time.GetTimestamp();
-        long end = await scripts.RenewAsync(current.Id, duration, current.End).ConfigureAwait(false);
-        if (end > 0)
-            current.Renew(end, sentAt);
-        return end > 0;
+        var renewal = await scripts.RenewAsync(current.Id, duration, current.End, current.Run).ConfigureAwait(false);
+        if (renewal.End > 0)
+        {
+            current.Renew(renewal.End, sentAt);
+            _ = TellAsync(current.Id);
+        }
+        return renewal;
+    }
+
+    /// <summary>
+    /// Tells of this instance what operators may ask. Nobody waits for it, and nothing hangs on it: the next renewal
+    /// says it again.
+    /// </summary>
+    private async Task TellAsync(string incarnation)
+    {
+        if (status is null)
+            return;
+        try
+        {
+            await scripts.TellAsync(incarnation, status.Read(), duration).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (PresenceScripts.IsFault(exception))
+        {
+            logLimit.Unavailable(exception);
+        }
     }
 
     /// <summary>Takes another incarnation, and puts everything local in line for being written under it.</summary>
     private async Task TakeLeaseAsync(bool lost)
     {
         distrusted = false;
+        bool over;
         try
         {
             string id = Guid.NewGuid().ToString("N");
             long sentAt = time.GetTimestamp();
-            long end = await scripts.RenewAsync(id, duration, 0).ConfigureAwait(false);
+            var taken = await scripts.RenewAsync(id, duration, 0, "").ConfigureAwait(false);
+            over = lost && !lease!.Wiped;
             if (lease is { } old)
                 retired.Add(old);
-            lease = new PresenceLease(end, sentAt) { Id = id };
+            lease = new PresenceLease(taken.End, sentAt) { Id = id, Run = taken.Run };
+            _ = TellAsync(id);
             logger.LeaseTaken(id);
         }
         catch
@@ -190,6 +219,9 @@ internal sealed partial class RedisPresenceStore
         {
             foreach (var member in group.Snapshot())
             {
+                // Whoever saw the lease end may have removed them all, and told everybody.
+                if (over)
+                    member.MayBeGone();
                 if (member.MarkDirty())
                     dirty.Enqueue(member);
             }
@@ -210,7 +242,8 @@ internal sealed partial class RedisPresenceStore
             }
             var changes = await Task.WhenAll(writes).ConfigureAwait(false);
             // Many members take a while, and the lease must not end meanwhile.
-            if (time.GetElapsedTime(lease!.RenewedAt) > duration / 3 && !await RenewAsync(lease!).ConfigureAwait(false))
+            if (time.GetElapsedTime(lease!.RenewedAt) > duration / 3
+                && (await RenewAsync(lease!).ConfigureAwait(false)).End == 0)
                 return false;
             if (Array.Exists(changes, static change => change.Transition == PresenceTransition.Unavailable))
                 return false;
@@ -275,17 +308,23 @@ internal sealed partial class RedisPresenceStore
         // One that never was can break nothing. A cluster names servers that nobody reaches, and they are tried for
         // ever.
         bool broke = args.FailureType != ConnectionFailureType.UnableToConnect;
-        if (broke && args.ConnectionType == ConnectionType.Interactive)
+        if (broke && args.ConnectionType == ConnectionType.Interactive && !IsReplica(args.EndPoint))
             Distrust();
     }
 
     private void OnConnectionRestored(object? sender, ConnectionFailedEventArgs args)
     {
         // A server that hung and came back can be restored without having failed. The first time is no return.
-        if (args is { ConnectionType: ConnectionType.Interactive, EndPoint: { } server } && !known.TryAdd(server, true))
+        if (args is { ConnectionType: ConnectionType.Interactive, EndPoint: { } server } && !known.TryAdd(server, true)
+            && !IsReplica(server))
             Distrust();
         keeping.Wake();
     }
+
+    // Nothing is written there or read, so it may come and go. Who became a primary meanwhile is another run of a
+    // server, which renewing the lease finds out.
+    private bool IsReplica(EndPoint? server) =>
+        redis.GetServers().Any(one => one.IsReplica && one.EndPoint.Equals(server));
 
     /// <summary>What Redis holds of this instance may not be what was written: all of it is written again.</summary>
     private void Distrust()
@@ -295,20 +334,40 @@ internal sealed partial class RedisPresenceStore
         keeping.Wake();
     }
 
+    /// <summary>Something that this instance knows could not be written.</summary>
     private void Fault(Exception exception)
     {
-        Unready();
+        Unready(RedisFaults.FaultOf(exception));
         logLimit.Unavailable(exception);
-        // A server that answers but will not serve (a replica now, loading, failing over) may be another one soon.
-        distrusted |= exception is RedisServerException { Kind: not RedisErrorKind.OutOfMemory };
+        distrusted |= RedisFaults.ScopeOf(exception) == FaultScope.Server;
         keeping.Wake();
     }
 
-    private void Unready()
+    /// <summary>
+    /// A call failed, and who made it was told. What Redis holds of this instance is as true as before; whether it can
+    /// be kept so is what renewing the lease tells, and not what happened to one call.
+    /// </summary>
+    private void Doubt(Exception exception)
+    {
+        var scope = RedisFaults.ScopeOf(exception);
+        if (scope == FaultScope.Server)
+        {
+            Fault(exception);
+            return;
+        }
+        logLimit.Unavailable(exception);
+        if (scope == FaultScope.Backplane && lease is { } current && time.GetElapsedTime(current.RenewedAt) > Retry)
+            keeping.Wake();
+    }
+
+    private void Unready(BackplaneFault why = BackplaneFault.Unverified)
     {
         lock (gate)
         {
             faults++;
+            // What an answer said is more than that everything has to be registered again.
+            if (ready || why != BackplaneFault.Unverified)
+                fault = why;
             ready = false;
         }
     }

@@ -20,18 +20,18 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
     private static readonly Task<PresenceChange> Nothing =
         Task.FromResult(new PresenceChange(PresenceTransition.None, null));
 
-    private static readonly Task<PresenceChange> Unavailable =
-        Task.FromResult(new PresenceChange(PresenceTransition.Unavailable, null));
-
     private readonly ConcurrentDictionary<VisionId, LocalGroup> groups = [];
     private readonly ConcurrentQueue<LocalGroup> emptied = [];
     private readonly ConcurrentQueue<LocalMember> dirty = [];
     private readonly IConnectionMultiplexer redis;
     private readonly TimeProvider time;
     private readonly ILogger logger;
+    private readonly IInstanceStatus? status;
     private readonly TimeSpan duration;
     private readonly PresenceScripts scripts;
+    private readonly PresenceReader reader;
     private readonly PresenceReaper reaper;
+    private readonly PresencePlaces places;
     private readonly PresenceTouches touches;
 
     public RedisPresenceStore(
@@ -40,15 +40,20 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
         IOptions<RealtimeOptions> options,
         TimeProvider time,
         ILogger<RedisPresenceStore> logger,
-        IPresenceWatcher? watcher = null)
+        IPresenceWatcher? watcher = null,
+        IConnectionMultiplexer? reading = null,
+        IInstanceStatus? status = null)
     {
         this.redis = redis;
         this.time = time;
         this.logger = logger;
+        this.status = status;
         duration = options.Value.Presence.Lease;
         scripts = new PresenceScripts(redis, names);
+        reader = new PresenceReader(reading ?? redis, names);
         reaper = new PresenceReaper(scripts, watcher, logger);
         touches = new PresenceTouches(scripts, time);
+        places = new PresencePlaces(scripts, time, duration);
         logLimit = new FaultLogLimit(logger, time);
         keeping = new PresenceLoop(KeepAsync, time);
         reaping = new PresenceLoop(ReapAsync, time);
@@ -86,7 +91,7 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
                 _ = WriteAsync(member);
             return change;
         }
-        return Unavailable;
+        return Task.FromResult(PresenceChange.Unavailable(fault));
     }
 
     public Task<PresenceChange> LeaveAsync(VisionId group, VisionId client, CancellationToken cancellationToken)
@@ -106,21 +111,21 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (!IsReady)
-            return new PresenceChange(PresenceTransition.Unavailable, null);
+            return PresenceChange.Unavailable(fault);
         try
         {
             var answer = await scripts.UpdateAsync(group, client, state).ConfigureAwait(false);
             if (Find(group, client)?.Updated(answer) == true)
             {
                 Distrust();
-                return new PresenceChange(PresenceTransition.Unavailable, null);
+                return PresenceChange.Unavailable(BackplaneFault.Unverified);
             }
-            return new PresenceChange(PresenceTransition.None, answer.Member);
+            return new PresenceChange(PresenceTransition.None, answer.Member, answer.GroupSize);
         }
         catch (Exception exception) when (PresenceScripts.IsFault(exception))
         {
-            Fault(exception);
-            return new PresenceChange(PresenceTransition.Unavailable, null);
+            Doubt(exception);
+            return PresenceChange.Unavailable(RedisFaults.FaultOf(exception));
         }
     }
 
@@ -130,6 +135,29 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
             touches.Add(member);
     }
 
+    public void ToldGone(VisionId group, VisionId client, long version)
+    {
+        if (Find(group, client) is { } member && member.ToldGone(version))
+            MarkDirty(member);
+    }
+
+    // Also while this instance is not whole: what Redis holds of the others does not hang on that.
+    public async ValueTask<ClientPlaces> FindAsync(
+        VisionId group, VisionId client, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        try
+        {
+            var found = await places.FindAsync(group, client).ConfigureAwait(false);
+            return found.Instances == 0 && Find(group, client) is { IsConnected: true } ? ClientPlaces.On(1) : found;
+        }
+        catch (Exception exception) when (PresenceScripts.IsFault(exception))
+        {
+            Fault(exception);
+            return ClientPlaces.Unavailable;
+        }
+    }
+
     public async Task<IReadOnlyList<Member>?> GetMembersAsync(VisionId group, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -137,11 +165,11 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
             return null;
         try
         {
-            return await scripts.GetMembersAsync(group).ConfigureAwait(false);
+            return await reader.ReadAsync(group).ConfigureAwait(false);
         }
         catch (Exception exception) when (PresenceScripts.IsFault(exception))
         {
-            Fault(exception);
+            Doubt(exception);
             return null;
         }
     }
@@ -165,7 +193,7 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
                 if (write.Connections > 0
                     && !await member.Group.RegisterAsync(write.Lease, scripts).ConfigureAwait(false))
                 {
-                    GiveUp(member, write);
+                    GiveUp(member, write, BackplaneFault.Unverified);
                     Distrust();
                     return;
                 }
@@ -177,19 +205,19 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
                 }
                 if (answer.Transition == HeldTransition.TooLate)
                 {
-                    GiveUp(member, write);
+                    GiveUp(member, write, BackplaneFault.Unverified);
                     Distrust();
                     return;
                 }
                 Take(member, write, answer);
             }
-            catch (RedisServerException full) when (full.Kind == RedisErrorKind.OutOfMemory && member.Refused())
+            catch (RedisServerException refused) when (member.Refused(RedisFaults.FaultOf(refused)))
             {
-                logLimit.Unavailable(full);
+                Doubt(refused);
             }
             catch (Exception exception) when (PresenceScripts.IsFault(exception))
             {
-                GiveUp(member, write);
+                GiveUp(member, write, RedisFaults.FaultOf(exception));
                 Fault(exception);
                 return;
             }
@@ -197,7 +225,7 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
             catch (Exception exception)
 #pragma warning restore CA1031
             {
-                GiveUp(member, write);
+                GiveUp(member, write, BackplaneFault.Unverified);
                 logger.StepFailed("write", exception.GetType().Name);
                 return;
             }
@@ -217,11 +245,11 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
             reaper.Report(member.Group.Id, made);
     }
 
-    private void GiveUp(LocalMember member, PresenceWrite write)
+    private void GiveUp(LocalMember member, PresenceWrite write, BackplaneFault why)
     {
         // Not ready first: whoever hears of the failure must not find the store ready with this still to be written.
-        Unready();
-        member.Failed(write);
+        Unready(why);
+        member.Failed(write, why);
         MarkDirty(member);
     }
 

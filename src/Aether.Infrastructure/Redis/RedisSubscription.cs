@@ -1,3 +1,4 @@
+using System.Net;
 using Aether.Application.Ports;
 using Aether.Domain;
 using StackExchange.Redis;
@@ -9,25 +10,49 @@ namespace Aether.Infrastructure.Redis;
 /// queue for each channel, about 2.6 kB, which is what it takes to keep a channel's order (its cheaper callback does
 /// not).
 /// </summary>
-internal sealed class RedisSubscription(
-    ChannelName channel, RedisChannel name, IMessageSink sink, RedisReceiver receiver)
+internal abstract class RedisSubscription(RedisChannel name)
 {
     private volatile bool closed;
-
-    public ChannelName Channel => channel;
 
     /// <summary>The channel as Redis knows it.</summary>
     public RedisChannel Name => name;
 
-    public IMessageSink Sink { get; set; } = sink;
+    /// <summary>Who is told of a gap, if anybody is.</summary>
+    public virtual IMessageSink? Told => null;
 
     /// <summary>The client library's own subscription; another one after each time it had to be made anew.</summary>
     public ChannelMessageQueue? Queue { get; set; }
+
+    /// <summary>The server on which it was last seen to live; only looked at on a cluster.</summary>
+    public EndPoint? Home { get; set; }
 
     /// <summary>Whether it has ended: what its queue still holds is delivered to nobody.</summary>
     public bool IsClosed => closed;
 
     public void Close() => closed = true;
 
-    public void OnMessage(ChannelMessage message) => receiver.Receive(this, message.Message);
+    public abstract void OnMessage(ChannelMessage message);
+}
+
+/// <summary>A channel of V3.</summary>
+internal sealed class MessageSubscription(
+    ChannelName channel, RedisChannel name, IMessageSink sink, RedisReceiver receiver) : RedisSubscription(name)
+{
+    public ChannelName Channel => channel;
+
+    public IMessageSink Sink { get; set; } = sink;
+
+    public override IMessageSink Told => Sink;
+
+    public override void OnMessage(ChannelMessage message) => receiver.Receive(this, message.Message);
+}
+
+/// <summary>A channel whose messages are somebody else's business.</summary>
+internal sealed class OtherSubscription(RedisChannel name, Action<RedisValue> receive) : RedisSubscription(name)
+{
+    public override void OnMessage(ChannelMessage message)
+    {
+        if (!IsClosed)
+            receive(message.Message);
+    }
 }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Microsoft.Extensions.Logging;
@@ -12,18 +11,19 @@ namespace Aether.Infrastructure.Redis;
 /// a reconnect by itself, but says so before it is done; and one that it gave up may come to life later. So what is
 /// wanted is kept here and compared with what is.
 /// </summary>
-internal sealed class RedisSubscriptions(
+internal sealed partial class RedisSubscriptions(
     RedisConnection connection,
     RedisNames names,
     RedisReceiver receiver,
     TimeProvider time,
-    ILogger<RedisSubscriptions> logger)
+    ILogger<RedisSubscriptions> logger) : IDisposable
 {
     /// <summary>How many channels one question to Redis names.</summary>
     private const int BatchSize = 500;
 
-    private readonly ConcurrentDictionary<ChannelName, RedisSubscription> subscriptions = new();
-    private readonly ConcurrentDictionary<ChannelName, bool> leftovers = new();
+    private readonly ConcurrentDictionary<ChannelName, MessageSubscription> subscriptions = new();
+    private readonly ConcurrentDictionary<RedisChannel, OtherSubscription> others = new();
+    private readonly ConcurrentDictionary<RedisChannel, RedisSubscription> leftovers = new();
     private readonly LogThrottle failureLog = new(time);
 
     // One channel is subscribed, ended and restored by one caller at a time.
@@ -32,22 +32,42 @@ internal sealed class RedisSubscriptions(
     private long ended;
 
     /// <summary>How many channels are heard.</summary>
-    public int Count => subscriptions.Count;
+    public int Count => subscriptions.Count + others.Count;
 
     /// <summary>How many subscriptions Redis has confirmed, and how many have been ended, since the start.</summary>
     public (long Confirmed, long Ended) Totals => (Volatile.Read(ref confirmed), Volatile.Read(ref ended));
 
-    /// <summary>The channel as Redis knows it, without building it anew if this instance hears it.</summary>
-    public RedisChannel NameOf(ChannelName channel, bool sharded) =>
-        subscriptions.TryGetValue(channel, out var heard) ? heard.Name : names.Channel(channel, sharded);
+    private IEnumerable<RedisSubscription> All =>
+        subscriptions.Values.AsEnumerable<RedisSubscription>().Concat(others.Values);
+
+    /// <summary>What this instance hears of a channel; <see langword="null"/>: nothing.</summary>
+    public RedisSubscription? Find(ChannelName channel) => subscriptions.GetValueOrDefault(channel);
+
+    /// <summary>Whether this instance hears a channel that is none of V3.</summary>
+    public bool Hears(RedisChannel name) => others.ContainsKey(name);
+
+    /// <summary>The channels of V3 that are heard now.</summary>
+    public IReadOnlyCollection<MessageSubscription> Messages() => [.. subscriptions.Values];
 
     /// <summary>Everyone who hears a channel, once.</summary>
     public IReadOnlyCollection<IMessageSink> Sinks()
     {
         var sinks = new HashSet<IMessageSink>(ReferenceEqualityComparer.Instance);
         foreach (var (_, subscription) in subscriptions)
-            sinks.Add(subscription.Sink);
+            sinks.Add(subscription.Told);
         return sinks;
+    }
+
+    /// <summary>Leaves nothing behind on a connection that its host goes on with.</summary>
+    public void Dispose()
+    {
+        if (!connection.IsShared || connection.Subscriber is not { } subscriber)
+            return;
+        foreach (var subscription in All)
+        {
+            subscription.Close();
+            RedisFaults.Observe(subscriber.UnsubscribeAsync(subscription.Name));
+        }
     }
 
     /// <summary>Subscribes; <see langword="true"/> only once Redis has confirmed it.</summary>
@@ -55,7 +75,8 @@ internal sealed class RedisSubscriptions(
     {
         if (connection is not { Subscriber: { } subscriber, Sharded: { } sharded })
             return false;
-        var stripe = StripeOf(channel);
+        var name = names.Channel(channel, sharded);
+        var stripe = StripeOf(name);
         await stripe.WaitAsync().ConfigureAwait(false);
         try
         {
@@ -64,7 +85,7 @@ internal sealed class RedisSubscriptions(
                 existing.Sink = sink;
                 return true;
             }
-            var subscription = new RedisSubscription(channel, names.Channel(channel, sharded), sink, receiver);
+            var subscription = new MessageSubscription(channel, name, sink, receiver);
             if (!await TrySubscribeAsync(subscriber, subscription).ConfigureAwait(false))
                 return false;
             subscriptions[channel] = subscription;
@@ -77,19 +98,56 @@ internal sealed class RedisSubscriptions(
         }
     }
 
-    /// <summary>Ends a subscription. Whatever Redis says, nothing of the channel is delivered from now on.</summary>
-    public async Task UnsubscribeAsync(ChannelName channel)
+    /// <summary>Subscribes to a channel that is none of V3, in the same way.</summary>
+    public async Task<bool> SubscribeAsync(OtherSubscription subscription)
     {
-        var stripe = StripeOf(channel);
+        if (connection.Subscriber is not { } subscriber)
+            return false;
+        var stripe = StripeOf(subscription.Name);
         await stripe.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (!subscriptions.TryRemove(channel, out var subscription))
-                return;
-            subscription.Close();
-            Interlocked.Increment(ref ended);
-            if (connection.Subscriber is { } subscriber)
-                await EndAsync(subscriber, subscription).ConfigureAwait(false);
+            if (others.ContainsKey(subscription.Name))
+                return true;
+            if (!await TrySubscribeAsync(subscriber, subscription).ConfigureAwait(false))
+                return false;
+            others[subscription.Name] = subscription;
+            Interlocked.Increment(ref confirmed);
+            return true;
+        }
+        finally
+        {
+            stripe.Release();
+        }
+    }
+
+    /// <summary>Ends a subscription. Whatever Redis says, nothing of the channel is delivered from now on.</summary>
+    public async Task UnsubscribeAsync(ChannelName channel)
+    {
+        if (Find(channel) is not { Name: var name })
+            return;
+        var stripe = StripeOf(name);
+        await stripe.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (subscriptions.TryRemove(channel, out var subscription))
+                await CloseAsync(subscription).ConfigureAwait(false);
+        }
+        finally
+        {
+            stripe.Release();
+        }
+    }
+
+    /// <summary>Ends a subscription to a channel that is none of V3.</summary>
+    public async Task UnsubscribeAsync(RedisChannel name)
+    {
+        var stripe = StripeOf(name);
+        await stripe.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (others.TryRemove(name, out var subscription))
+                await CloseAsync(subscription).ConfigureAwait(false);
         }
         finally
         {
@@ -98,76 +156,38 @@ internal sealed class RedisSubscriptions(
     }
 
     /// <summary>
-    /// Makes sure that Redis knows of every channel. The client's own restoring is given time as long as it gets
-    /// on; what it does not bring back is subscribed anew.
-    /// </summary>
-    /// <param name="all">Subscribe every channel anew: something is missing, and it cannot be told what.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>Whether every channel was found live.</returns>
-    public async Task<bool> RestoreAsync(bool all, CancellationToken cancellationToken)
-    {
-        var missing = all ? [.. subscriptions.Values] : await FindMissingAsync(cancellationToken).ConfigureAwait(false);
-        if (missing.Count == 0)
-            return true;
-        if (!all)
-        {
-            int before;
-            do
-            {
-                before = missing.Count;
-                await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancellationToken).ConfigureAwait(false);
-                missing = await FindMissingAsync(cancellationToken).ConfigureAwait(false);
-            }
-            while (missing.Count > 0 && missing.Count < before);
-            if (missing.Count == 0)
-                return true;
-        }
-        bool whole = true;
-        foreach (var batch in missing.Chunk(BatchSize))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            bool[] restored = await Task.WhenAll(batch.Select(ResubscribeAsync)).ConfigureAwait(false);
-            whole &= Array.TrueForAll(restored, static one => one);
-        }
-        logger.Resubscribed(missing.Count);
-        return whole;
-    }
-
-    /// <summary>
     /// Ends what could not be ended before: a subscription that was given up may have reached Redis after all, and
     /// would count as an instance that hears the channel.
     /// </summary>
     public async Task SweepAsync()
     {
-        if (leftovers.IsEmpty || connection is not { Subscriber: { } subscriber, Sharded: { } sharded })
+        if (leftovers.IsEmpty || connection.Subscriber is not { } subscriber)
             return;
         // After an outage there may be thousands, and Redis has heard of few of them.
-        foreach (var batch in leftovers.Keys.Chunk(BatchSize))
+        foreach (var batch in leftovers.Values.Chunk(BatchSize))
         {
-            var known = batch.ToDictionary(channel => channel, _ => 0L);
+            var known = batch.ToDictionary(leftover => leftover, _ => 0L);
             foreach (var server in connection.SubscriptionServers)
             {
-                long[] counts = await CountAsync(server, [.. batch.Select(channel => names.Channel(channel, sharded))])
-                    .ConfigureAwait(false);
+                long[] counts = await CountAsync(server, batch).ConfigureAwait(false);
                 for (int i = 0; i < batch.Length; i++)
                     known[batch[i]] += counts[i];
             }
-            await Task.WhenAll(batch.Select(channel => SweepAsync(subscriber, channel, sharded, known[channel] > 0)))
+            await Task.WhenAll(batch.Select(leftover => SweepAsync(subscriber, leftover.Name, known[leftover] > 0)))
                 .ConfigureAwait(false);
         }
     }
 
-    private async Task SweepAsync(ISubscriber subscriber, ChannelName channel, bool sharded, bool isHeard)
+    private async Task SweepAsync(ISubscriber subscriber, RedisChannel name, bool isHeard)
     {
-        var stripe = StripeOf(channel);
+        var stripe = StripeOf(name);
         await stripe.WaitAsync().ConfigureAwait(false);
         try
         {
-            leftovers.TryRemove(channel, out _);
-            if (!isHeard || subscriptions.ContainsKey(channel))
+            if (!leftovers.TryRemove(name, out var left) || !isHeard || IsWanted(left))
                 return;
             // The client ends only what it holds for live, so it has to be subscribed first.
-            var leftover = new RedisSubscription(channel, names.Channel(channel, sharded), NoSink.Instance, receiver);
+            var leftover = new OtherSubscription(name, static _ => { });
             leftover.Close();
             if (await TrySubscribeAsync(subscriber, leftover).ConfigureAwait(false))
                 await EndAsync(subscriber, leftover).ConfigureAwait(false);
@@ -178,12 +198,27 @@ internal sealed class RedisSubscriptions(
         }
     }
 
+    private bool IsWanted(RedisSubscription subscription) =>
+        subscription is MessageSubscription { Channel: var channel }
+            ? subscriptions.ContainsKey(channel)
+            : others.ContainsKey(subscription.Name);
+
+    private async Task CloseAsync(RedisSubscription subscription)
+    {
+        subscription.Close();
+        Interlocked.Increment(ref ended);
+        if (connection.Subscriber is { } subscriber)
+            await EndAsync(subscriber, subscription).ConfigureAwait(false);
+    }
+
     private async Task<bool> TrySubscribeAsync(ISubscriber subscriber, RedisSubscription subscription)
     {
         try
         {
-            subscription.Queue = await subscriber.SubscribeAsync(subscription.Name).ConfigureAwait(false);
+            subscription.Queue = await subscriber.SubscribeAsync(subscription.Name, RedisConnection.Primary).ConfigureAwait(false);
             subscription.Queue.OnMessage(subscription.OnMessage);
+            // Now and not with the next look: its slot may have moved by then.
+            subscription.Home = subscriber.SubscribedEndpoint(subscription.Name);
             return true;
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))
@@ -192,7 +227,7 @@ internal sealed class RedisSubscriptions(
                 logger.SubscribeFailed(e.GetType().Name, count);
             // The client keeps what failed and would bring it to life with the next connection.
             await EndAsync(subscriber, subscription).ConfigureAwait(false);
-            leftovers[subscription.Channel] = true;
+            leftovers[subscription.Name] = subscription;
             return false;
         }
     }
@@ -209,93 +244,8 @@ internal sealed class RedisSubscriptions(
             known = false;
         }
         if (!known)
-            leftovers[subscription.Channel] = true;
+            leftovers[subscription.Name] = subscription;
     }
 
-    private async Task<bool> ResubscribeAsync(RedisSubscription subscription)
-    {
-        if (connection.Subscriber is not { } subscriber)
-            return false;
-        var stripe = StripeOf(subscription.Channel);
-        await stripe.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            if (subscription.IsClosed)
-                return true;
-            var old = subscription.Queue;
-            await EndAsync(subscriber, subscription).ConfigureAwait(false);
-            // Two queues of one channel would mix up its order, so the old one runs empty first.
-            if (old is not null)
-                await old.Completion.WaitAsync(TimeSpan.FromSeconds(1), time)
-                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return await TrySubscribeAsync(subscriber, subscription).ConfigureAwait(false);
-        }
-        finally
-        {
-            stripe.Release();
-        }
-    }
-
-    /// <summary>The channels that the client does not hold as live, or that Redis says nobody hears.</summary>
-    private async Task<List<RedisSubscription>> FindMissingAsync(CancellationToken cancellationToken)
-    {
-        var missing = new List<RedisSubscription>();
-        var byServer = new Dictionary<EndPoint, List<RedisSubscription>>();
-        foreach (var (_, subscription) in subscriptions)
-        {
-            if (connection.Subscriber?.SubscribedEndpoint(subscription.Name) is not { } server)
-                missing.Add(subscription);
-            else if (byServer.TryGetValue(server, out var list))
-                list.Add(subscription);
-            else
-                byServer.Add(server, [subscription]);
-        }
-        foreach (var server in connection.SubscriptionServers)
-        {
-            if (!byServer.Remove(server.EndPoint, out var list))
-                continue;
-            foreach (var batch in list.Chunk(BatchSize))
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                long[] counts = await CountAsync(server, [.. batch.Select(one => one.Name)]).ConfigureAwait(false);
-                for (int i = 0; i < batch.Length; i++)
-                {
-                    if (counts[i] == 0 && !batch[i].IsClosed)
-                        missing.Add(batch[i]);
-                }
-            }
-        }
-        foreach (var (_, list) in byServer)
-            missing.AddRange(list);
-        return missing;
-    }
-
-    private async Task<long[]> CountAsync(IServer server, RedisChannel[] channels)
-    {
-        object[] arguments =
-            [connection.Sharded == true ? "SHARDNUMSUB" : "NUMSUB", .. channels.Select(one => one.ToString())];
-        var reply = (RedisResult[])(await server.ExecuteAsync("PUBSUB", arguments).ConfigureAwait(false))!;
-        long[] counts = new long[channels.Length];
-        // Name, count, name, count: in the order asked for.
-        for (int i = 0; i < counts.Length && (2 * i) + 1 < reply.Length; i++)
-            counts[i] = (long)reply[(2 * i) + 1];
-        return counts;
-    }
-
-    private SemaphoreSlim StripeOf(ChannelName channel) => stripes[(uint)channel.GetHashCode() % stripes.Length];
-
-    /// <summary>Hears nothing: a leftover is closed before it is subscribed.</summary>
-    private sealed class NoSink : IMessageSink
-    {
-        public static readonly NoSink Instance = new();
-
-        public bool TryReceive(ChannelName channel, Message message) => true;
-
-        public ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken) =>
-            default;
-
-        public void ReportGap(DateTime since)
-        {
-        }
-    }
+    private SemaphoreSlim StripeOf(RedisChannel name) => stripes[(uint)name.GetHashCode() % stripes.Length];
 }

@@ -6,8 +6,8 @@ using Xunit;
 namespace Aether.Tests.E2E.Browser;
 
 /// <summary>The console as axe-core judges it: with all of its rules, in every colour scheme and width.</summary>
-public sealed class AccessibilityTests(Chromium chromium, ConsoleTests.Servers servers)
-    : BrowserTest(chromium), IClassFixture<ConsoleTests.Servers>
+public sealed class AccessibilityTests(Chromium chromium, ConsoleServers servers)
+    : BrowserTest(chromium), IClassFixture<ConsoleServers>
 {
     // Colours that fade in are neither of the two that they come from and go to.
     private static readonly BrowserNewContextOptions Still = new() { ReducedMotion = ReducedMotion.Reduce };
@@ -42,12 +42,32 @@ public sealed class AccessibilityTests(Chromium chromium, ConsoleTests.Servers s
             await guest.SendAsync(Json.Message("guest", msg: "paper is low"));
             await Assertions.Expect(console.Message("paper is low")).ToBeVisibleAsync();
         }
+        await Assertions.Expect(console.Page.GetByTitle(group, new() { Exact = true })).ToBeVisibleAsync();
         await console.Composer.GetByLabel("Payload").FillAsync("{");
         await console.Button("Send").ClickAsync();
         await Assertions.Expect(console.Composer.GetByRole(AriaRole.Status)).ToContainTextAsync("Line 1, column 2");
         // Held, and whole: nothing moves while it is looked at.
         await console.Message("paper is low").ClickAsync();
         await Assertions.Expect(console.Inspected).ToContainTextAsync("paper is low");
+        await AssertCleanAsync(console.Page, scheme, width);
+    }
+
+    [Theory]
+    [MemberData(nameof(Looks))]
+    public async Task Console_IsClean_GivenATrace(ColorScheme scheme, int width)
+    {
+        Expect("ERR_ABORTED");
+        string group = NewGroup();
+        var console = await OpenConsoleAsync(servers.Open, group, Still);
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest");
+        await console.Member("guest").GetByRole(AriaRole.Button, new() { Name = "Trace" }).ClickAsync();
+        var traced = console.Page.GetByRole(AriaRole.Region, new() { Name = "Trace, newest first" });
+        await Assertions.Expect(traced).ToContainTextAsync("connected");
+        await guest.SendAsync(Json.Message("guest", "direct", "nobody", msg: new string('x', 300), id: "q1"));
+        await Assertions.Expect(traced).ToContainTextAsync("recipient_offline");
+        await guest.SendAsync(Json.Message("guest", payload: "[]"));
+        await Assertions.Expect(traced).ToContainTextAsync("with 4000");
+        await traced.Locator("summary").Filter(new() { HasText = "with 4000" }).PressAsync("Enter");
         await AssertCleanAsync(console.Page, scheme, width);
     }
 
@@ -67,6 +87,10 @@ public sealed class AccessibilityTests(Chromium chromium, ConsoleTests.Servers s
         await page.SetViewportSizeAsync(width, 800);
         // Nothing sticks out to the side, where nobody finds it.
         Assert.Equal(width, await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+        Assert.Empty(await page.EvaluateAsync<string[]>("""
+            () => [...document.querySelectorAll(".scroll, .feed, pre")].filter(one => one.scrollWidth > one.clientWidth)
+              .map(one => `${one.id || one.ariaLabel}: ${one.scrollWidth} > ${one.clientWidth}`)
+            """));
         var result = await page.RunAxe();
         Assert.NotEmpty(result.Passes);
         Assert.True(result.Violations.Length == 0, string.Join("\n", result.Violations.Select(Describe)));

@@ -23,6 +23,9 @@ public abstract class BrowserTest(Chromium chromium) : IAsyncLifetime
     private readonly List<IBrowserContext> contexts = [];
     private int groups;
 
+    /// <summary>The browser that the tests share.</summary>
+    protected Chromium Chromium => chromium;
+
     /// <summary>What went wrong so far, expected or not.</summary>
     protected IReadOnlyCollection<string> Problems => problems;
 

@@ -51,13 +51,18 @@ public sealed class Chromium : IAsyncLifetime
         }
         Assertions.SetDefaultExpectTimeout((float)Patience.TotalMilliseconds);
         playwright = await Playwright.CreateAsync();
-        browser = await playwright.Chromium.LaunchAsync(new()
-        {
-            ExecutablePath = Executable,
-            Args = Flags,
-            Timeout = 60_000,
-        });
+        browser = await LaunchAsync();
     }
+
+    /// <summary>Starts another one, for a test that needs it in another way.</summary>
+    /// <param name="without">Flags that it is started without, of those that Playwright gives by itself.</param>
+    public Task<IBrowser> LaunchAsync(params string[] without) => playwright!.Chromium.LaunchAsync(new()
+    {
+        ExecutablePath = Executable,
+        Args = Flags,
+        IgnoreDefaultArgs = without,
+        Timeout = 60_000,
+    });
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

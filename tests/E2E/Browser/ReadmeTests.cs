@@ -1,7 +1,11 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.Playwright;
 using Xunit;
 
 namespace Aether.Tests.E2E.Browser;
@@ -24,7 +28,7 @@ public sealed partial class ReadmeTests(Chromium chromium, DefaultServer server)
                 values.Add((await value.EvaluateAsync<JsonElement>("value => value")).ToString());
             told.Enqueue(string.Join(' ', values));
         };
-        string lines = Lines().Replace("localhost:5080", "localhost:" + port, StringComparison.Ordinal);
+        string lines = Block(FirstLines()).Replace("localhost:5080", "localhost:" + port, StringComparison.Ordinal);
         var devtools = await page.Context.NewCDPSessionAsync(page);
         var answer = await devtools.SendAsync("Runtime.evaluate", new Dictionary<string, object>
         {
@@ -45,14 +49,55 @@ public sealed partial class ReadmeTests(Chromium chromium, DefaultServer server)
             () => told.Any(text => text.Contains("\"instances\":1", StringComparison.Ordinal)), "its ack comes");
     }
 
+    [Fact]
+    public async Task FirstPage_ShowsTheMessage()
+    {
+        string port = server.Process.Address.Port.ToString(CultureInfo.InvariantCulture);
+        string text = Block(FirstPage()).Replace("localhost:5080", "localhost:" + port, StringComparison.Ordinal);
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        _ = ServeAsync(listener, text);
+        var page = await OpenAsync(
+            new Uri($"http://localhost:{((IPEndPoint)listener.LocalEndpoint).Port}/first.html"));
+        await Assertions.Expect(page.GetByText("open: connected")).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Button).ClickAsync();
+        await Assertions.Expect(page.GetByText("starts at speed 3")).ToBeVisibleAsync();
+    }
+
+    // As any server of files does.
+    private static async Task ServeAsync(TcpListener listener, string page)
+    {
+        byte[] body = Encoding.UTF8.GetBytes(page);
+        byte[] head = Encoding.ASCII.GetBytes(
+            $"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n");
+        try
+        {
+            while (true)
+            {
+                using var client = await listener.AcceptTcpClientAsync();
+                var stream = client.GetStream();
+                if (await stream.ReadAsync(new byte[8_192]) > 0)
+                    await stream.WriteAsync((byte[])[.. head, .. body]);
+            }
+        }
+        catch (Exception stopped) when (stopped is ObjectDisposedException or SocketException or IOException)
+        {
+            // The test is over.
+        }
+    }
+
     [GeneratedRegex(
         @"^## The first message$.*?^```js\n(?<lines>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
-    private static partial Regex FirstBlock();
+    private static partial Regex FirstLines();
 
-    private static string Lines()
+    [GeneratedRegex(
+        @"^## The first message$.*?^```html\n(?<lines>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex FirstPage();
+
+    private static string Block(Regex pattern)
     {
-        var block = FirstBlock().Match(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "README.md")));
-        Assert.True(block.Success, "README.md has no JavaScript below 'The first message'");
+        var block = pattern.Match(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "README.md")));
+        Assert.True(block.Success, "README.md has no such block below 'The first message'");
         return block.Groups["lines"].Value;
     }
 }

@@ -7,8 +7,8 @@ namespace Aether.Tests.E2E.Browser;
 /// The pictures of the console that the documentation shows. Taken only on demand:
 /// <c>SCREENSHOTS=$PWD/docs/img dotnet run --project tests/E2E -c Release -- -class '*.Screenshots'</c>.
 /// </summary>
-public sealed class Screenshots(Chromium chromium, ConsoleTests.Servers servers)
-    : BrowserTest(chromium), IClassFixture<ConsoleTests.Servers>
+public sealed class Screenshots(Chromium chromium, ConsoleServers servers)
+    : BrowserTest(chromium), IClassFixture<ConsoleServers>
 {
     private const string Variable = "SCREENSHOTS";
     private const int MostBytes = 200_000;

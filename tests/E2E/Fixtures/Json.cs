@@ -21,6 +21,7 @@ public static class Json
     /// <param name="sentAt">When it was sent.</param>
     /// <param name="id">Its name, for an ack.</param>
     /// <param name="replyTo">The message that it answers.</param>
+    /// <param name="role">The role that it is for.</param>
     public static string Message(
         string from,
         string target = "group",
@@ -32,7 +33,8 @@ public static class Json
         string payload = "{}",
         string sentAt = SentAt,
         string? id = null,
-        string? replyTo = null)
+        string? replyTo = null,
+        string? role = null)
     {
         var json = new StringBuilder("{\"version\":\"3\"");
         void Add(string name, string? value)
@@ -51,6 +53,7 @@ public static class Json
         Add("sent_at", sentAt);
         Add("id", id);
         Add("reply_to", replyTo);
+        Add("to_role", role);
         return json.Append('}').ToString();
     }
 

@@ -12,6 +12,7 @@ public sealed class PresenceObserver(TestClient client) : IAsyncDisposable
     private readonly Dictionary<string, int> leaves = [];
     private readonly HashSet<string> there = [];
     private readonly List<string?> reasons = [];
+    private readonly Dictionary<string, long> versions = [];
 
     /// <summary>The client.</summary>
     public TestClient Client => client;
@@ -22,7 +23,7 @@ public sealed class PresenceObserver(TestClient client) : IAsyncDisposable
     /// <summary>How often each client was told to have gone.</summary>
     public IReadOnlyDictionary<string, int> Leaves => leaves;
 
-    /// <summary>Who is there, by what was told.</summary>
+    /// <summary>Who is there, by what was told and its versions.</summary>
     public IReadOnlySet<string> There => there;
 
     /// <summary>Why those went that went.</summary>
@@ -86,7 +87,7 @@ public sealed class PresenceObserver(TestClient client) : IAsyncDisposable
         switch (message.Text("cmd"))
         {
             case "join":
-                Came(message.Text("from_id")!);
+                Came(message.Text("from_id")!, message.GetProperty("payload"));
                 break;
             case "leave":
                 Went(message.Text("from_id")!, message.GetProperty("payload"));
@@ -95,24 +96,38 @@ public sealed class PresenceObserver(TestClient client) : IAsyncDisposable
                 foreach (var one in message.Payload("left").EnumerateArray())
                     Went(one.Text("client_id")!, one);
                 foreach (var one in message.Payload("joined").EnumerateArray())
-                    Came(one.Text("client_id")!);
+                    Came(one.Text("client_id")!, one);
                 break;
         }
     }
 
-    private void Came(string id)
+    /// <summary>The last version that was told of a client.</summary>
+    public long VersionOf(string id) => versions.GetValueOrDefault(id);
+
+    private bool IsNewer(string id, JsonElement said)
+    {
+        long version = said.GetProperty("version").GetInt64();
+        bool newer = version > versions.GetValueOrDefault(id);
+        if (newer)
+            versions[id] = version;
+        return newer;
+    }
+
+    private void Came(string id, JsonElement said)
     {
         // Its own coming may be told before it listens, and may not.
         if (id == client.Id)
             return;
         joins[id] = joins.GetValueOrDefault(id) + 1;
-        there.Add(id);
+        if (IsNewer(id, said))
+            there.Add(id);
     }
 
     private void Went(string id, JsonElement said)
     {
         leaves[id] = leaves.GetValueOrDefault(id) + 1;
-        there.Remove(id);
+        if (IsNewer(id, said))
+            there.Remove(id);
         reasons.Add(said.Text("reason"));
     }
 }

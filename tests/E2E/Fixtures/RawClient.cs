@@ -55,10 +55,15 @@ public sealed class RawClient : IAsyncDisposable
     }
 
     /// <summary>Asks for an upgrade of any path, with any headers more, each a whole line.</summary>
-    public static async Task<RawClient> RequestAsync(ServerProcess server, string target, params string[] headers)
+    public static Task<RawClient> RequestAsync(ServerProcess server, string target, params string[] headers) =>
+        RequestAsync(server, target, "1.1", headers);
+
+    /// <summary>The same with any version of HTTP.</summary>
+    public static async Task<RawClient> RequestAsync(
+        ServerProcess server, string target, string version, string[] headers)
     {
         var client = await OpenAsync(server);
-        await client.UpgradeAsync(server, target, headers);
+        await client.UpgradeAsync(server, target, version, headers);
         return client;
     }
 
@@ -220,9 +225,9 @@ public sealed class RawClient : IAsyncDisposable
         }
     }
 
-    private async Task UpgradeAsync(ServerProcess server, string target, string[] headers)
+    private async Task UpgradeAsync(ServerProcess server, string target, string version, string[] headers)
     {
-        var request = new StringBuilder($"GET {target} HTTP/1.1\r\nHost: {server.Address.Authority}\r\n");
+        var request = new StringBuilder($"GET {target} HTTP/{version}\r\nHost: {server.Address.Authority}\r\n");
         request.Append("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
         request.Append("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
         foreach (string header in headers)

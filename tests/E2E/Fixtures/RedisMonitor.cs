@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
-using Aether.Tests.Integration.Fixtures;
 
 namespace Aether.Tests.E2E;
 

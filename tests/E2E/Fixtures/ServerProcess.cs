@@ -76,10 +76,15 @@ public sealed partial class ServerProcess : IAsyncDisposable
     /// <summary>Starts a server and waits until it answers.</summary>
     /// <param name="realtime">Options below <c>Aether:Realtime</c>, such as <c>RateLimit:PerSecond</c>.</param>
     /// <param name="host">Any other setting, such as <c>ConnectionStrings:Redis</c>.</param>
+    /// <param name="openFiles">How many files and sockets it may have open; as many as the test, if nothing is said.</param>
+    /// <param name="shell">What a shell does instead of just starting it; see <see cref="Launch"/>.</param>
     public static async Task<ServerProcess> StartAsync(
-        Dictionary<string, string>? realtime = null, Dictionary<string, string>? host = null)
+        Dictionary<string, string>? realtime = null,
+        Dictionary<string, string>? host = null,
+        int? openFiles = null,
+        string? shell = null)
     {
-        var server = Launch(realtime, host);
+        var server = Launch(realtime, host, openFiles, shell);
         try
         {
             await Eventually.HoldsAsync(
@@ -101,16 +106,31 @@ public sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a server and does not wait for it: for one that is not meant to come up.</summary>
+    /// <param name="realtime">Options below <c>Aether:Realtime</c>.</param>
+    /// <param name="host">Any other setting.</param>
+    /// <param name="openFiles">How many files and sockets it may have open.</param>
+    /// <param name="shell">What a shell does instead of just starting it, with the server as <c>$0</c>; it ends with
+    /// <c>exec</c>, so that the process stays the same.</param>
     public static ServerProcess Launch(
-        Dictionary<string, string>? realtime = null, Dictionary<string, string>? host = null)
+        Dictionary<string, string>? realtime = null,
+        Dictionary<string, string>? host = null,
+        int? openFiles = null,
+        string? shell = null)
     {
-        var start = new ProcessStartInfo("dotnet")
+        if (openFiles is not null)
+            shell = $"ulimit -n {openFiles}; exec dotnet \"$0\"";
+        var start = new ProcessStartInfo(shell is null ? "dotnet" : "sh")
         {
             // Not where its settings lie: it has to find them wherever it is started from.
             WorkingDirectory = Path.GetTempPath(),
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        if (shell is not null)
+        {
+            start.ArgumentList.Add("-c");
+            start.ArgumentList.Add(shell);
+        }
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Aether.Api.dll"));
         foreach (string inherited in start.Environment.Keys.Where(IsSetting).ToList())
             start.Environment.Remove(inherited);
@@ -122,6 +142,10 @@ public sealed partial class ServerProcess : IAsyncDisposable
             start.Environment[Variable(setting)] = value;
         return new ServerProcess(Process.Start(start)!);
     }
+
+    /// <summary>Whether it has loaded an assembly: how far a start is.</summary>
+    public bool HasLoaded(string assembly) =>
+        File.ReadAllText($"/proc/{Id}/maps").Contains(assembly + ".dll", StringComparison.Ordinal);
 
     /// <summary>Asks for a page.</summary>
     public async Task<HttpResponseMessage> GetAsync(string path, params (string Name, string Value)[] headers)
@@ -182,7 +206,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
     // A setting of whoever runs the tests must not become one of the server.
     private static bool IsSetting(string variable) =>
         new[] { "Aether__", "ASPNETCORE_", "DOTNET_URLS", "DOTNET_ENVIRONMENT", "ConnectionStrings__", "Logging__",
-            "Kestrel__" }
+            "Kestrel__", "OTEL_" }
             .Any(prefix => variable.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 
     [GeneratedRegex(@"listens on http://127\.0\.0\.1:(?<port>\d+)")]

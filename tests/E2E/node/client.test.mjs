@@ -25,7 +25,8 @@ describe('without a credential', () => {
 
     for (const client of [a, b]) {
       const got = await client.receive();
-      assert.deepEqual(Object.keys(got), fields);
+      assert.deepEqual(Object.keys(got), [...fields, 'pos']);
+      assert.match(got.pos, /^[A-Za-z0-9]{1,16}:1$/);
       assert.equal(got.from_id, 'a');
       assert.equal(got.group_id, 'g1');
       assert.equal(got.cmd, 'start');

@@ -125,6 +125,42 @@ describe('what docs/migrating.md shows', () => {
     for (const end of [old, now, bridge.old, bridge.now]) end.close();
   });
 
+  test('by hand: comes back and gets what was said meanwhile, in order', async () => {
+    const { last, note, resume } = await run(code('by-hand-resume'), null, {}, 'return { last, note, resume };');
+    const url = `ws://${server.address}/v3/ws/group/resumed/client/away?role=worker`;
+    const boss = connect({ url: `http://${server.address}`, group: 'resumed', client: 'boss', WebSocket });
+    await boss.opened;
+    const got = [];
+    const open = () => new Promise((resolve, reject) => {
+      const socket = new WebSocket(resume(url), ['aether.v3']);
+      socket.onmessage = ({ data }) => {
+        const message = JSON.parse(data);
+        note(message);
+        if (message.from_id === 'boss' && message.msg_type === 'cmd') got.push(message.cmd);
+        if (message.cmd === 'welcome') resolve(socket);
+        if (message.cmd === 'recovered') got.push(message.payload.group);
+      };
+      socket.onclose = reject;
+    });
+    const close = (socket) => new Promise((resolve) => {
+      socket.onclose = resolve;
+      socket.close();
+    });
+
+    await close(await open());                                       // nothing came yet but the welcome
+    await boss.send({ cmd: 'first' });
+    await boss.send({ cmd: 'second' });
+    const again = await open();
+    await until(() => got.length === 3, 'what was missed');
+    assert.deepEqual(got, ['first', 'second', { status: 'recovered', count: 2 }]);
+
+    await boss.send({ cmd: 'third' });
+    await until(() => got.length === 4, 'what is live');
+    assert.match(last.group, /^[A-Za-z0-9]{1,16}:3$/);
+    await close(again);
+    boss.close();
+  });
+
   test('a close code says whether to come back', async () => {
     const next = await run(code('by-hand-close'), null, {}, 'return next;');
     for (const code of [1002, 1003, 1007, 4000, 4001, 4099]) assert.equal(next(code, 0), null);

@@ -18,21 +18,31 @@ internal sealed class BusHost : IAsyncDisposable
 
     public IMessageBus Bus => services.GetRequiredService<IMessageBus>();
 
+    public IMessageHistory History => services.GetRequiredService<IMessageHistory>();
+
     public RedisConnection Connection => services.GetRequiredService<RedisConnection>();
 
     public RedisHealth Health => services.GetRequiredService<RedisHealth>();
 
+    public T Get<T>()
+        where T : notnull => services.GetRequiredService<T>();
+
     public IReadOnlyCollection<string> Log => services.GetRequiredService<LogLines>().Lines;
 
     /// <summary>Starts an instance, and waits for nothing.</summary>
-    public static async Task<BusHost> StartAsync(string? connectionString, Action<RealtimeOptions>? configure = null)
+    public static async Task<BusHost> StartAsync(
+        string? connectionString,
+        Action<RealtimeOptions>? configure = null,
+        Action<IServiceCollection>? services = null)
     {
         var collection = new ServiceCollection();
         collection.AddSingleton<LogLines>();
         collection.AddSingleton<ILoggerProvider>(provider => provider.GetRequiredService<LogLines>());
         collection.AddLogging();
+        collection.AddSingleton<IInstanceStatus, FixedStatus>();
         collection.AddOptions<RealtimeOptions>().Configure(options => configure?.Invoke(options));
         collection.AddAetherInfrastructure(connectionString);
+        services?.Invoke(collection);
         var host = new BusHost(collection.BuildServiceProvider());
         foreach (var service in host.services.GetServices<IHostedService>())
             await service.StartAsync(CancellationToken.None);
@@ -41,9 +51,11 @@ internal sealed class BusHost : IAsyncDisposable
 
     /// <summary>Starts an instance and waits until its bus is ready.</summary>
     public static async Task<BusHost> StartReadyAsync(
-        string? connectionString, Action<RealtimeOptions>? configure = null)
+        string? connectionString,
+        Action<RealtimeOptions>? configure = null,
+        Action<IServiceCollection>? services = null)
     {
-        var host = await StartAsync(connectionString, configure);
+        var host = await StartAsync(connectionString, configure, services);
         await Eventually.True(() => host.Bus.IsReady, state: () => string.Join(" | ", host.Log));
         return host;
     }

@@ -71,9 +71,13 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
     }
 
     /// <summary>Connects a WebSocket.</summary>
-    public async Task<ClientWebSocket> ConnectAsync(string group, string client, string query = "")
+    public async Task<ClientWebSocket> ConnectAsync(string group, string client, string query = "", string? key = null, string? subprotocol = null)
     {
         var socket = new ClientWebSocket();
+        if (key is not null)
+            socket.Options.SetRequestHeader("X-Aether-API-Key", key);
+        if (subprotocol is not null)
+            socket.Options.AddSubProtocol(subprotocol);
         var address = new UriBuilder(CreateClient().BaseAddress!)
         {
             Scheme = "ws",

@@ -4,6 +4,7 @@ using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Infrastructure.Redis;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -24,10 +25,19 @@ internal sealed class PresenceInstance : IPresenceWatcher, ILogger<RedisPresence
         this.redis = redis;
         var options = Options.Create(new RealtimeOptions { Presence = { Lease = new Duration(lease) } });
         Scripts = new PresenceScripts(redis, new RedisNames(options));
-        Store = new RedisPresenceStore(redis, new RedisNames(options), options, time, this, this);
+        var status = new FixedStatus();
+        InstanceId = status.Id;
+        Store = new RedisPresenceStore(redis, new RedisNames(options), options, time, this, this, status: status);
+        // None of its own: what it says of this instance is what others read of it.
+        Directory = new RedisPresenceDirectory(
+            redis, new RedisNames(options), time, NullLogger<RedisPresenceDirectory>.Instance);
     }
 
     public RedisPresenceStore Store { get; }
+
+    public RedisPresenceDirectory Directory { get; }
+
+    public string InstanceId { get; }
 
     public PresenceScripts Scripts { get; }
 

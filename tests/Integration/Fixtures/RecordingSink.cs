@@ -10,7 +10,7 @@ namespace Aether.Tests.Integration.Fixtures;
 internal sealed class RecordingSink : IMessageSink
 {
     private readonly ConcurrentQueue<(ChannelName Channel, Message Message)> received = new();
-    private readonly ConcurrentQueue<DateTime> gaps = new();
+    private readonly ConcurrentQueue<(DateTime Since, DateTime Told)> gaps = new();
     private int count;
 
     /// <summary>Whether <see cref="TryReceive"/> says that there is no room.</summary>
@@ -20,7 +20,10 @@ internal sealed class RecordingSink : IMessageSink
 
     public IReadOnlyList<(ChannelName Channel, Message Message)> Received => [.. received];
 
-    public IReadOnlyList<DateTime> Gaps => [.. gaps];
+    public IReadOnlyList<DateTime> Gaps => [.. gaps.Select(gap => gap.Since)];
+
+    /// <summary>Each gap, with when it was told.</summary>
+    public IReadOnlyList<(DateTime Since, DateTime Told)> GapsTold => [.. gaps];
 
     /// <summary>What the messages say, in order.</summary>
     public IReadOnlyList<string?> Texts => [.. received.Select(one => one.Message.Msg)];
@@ -40,7 +43,11 @@ internal sealed class RecordingSink : IMessageSink
         return ValueTask.CompletedTask;
     }
 
-    public void ReportGap(DateTime since) => gaps.Enqueue(since);
+    public Task RepairAsync(DateTime since, bool othersMayBeMissing, CancellationToken cancellationToken)
+    {
+        gaps.Enqueue((since, DateTime.UtcNow));
+        return Task.CompletedTask;
+    }
 
     /// <summary>A message as the wire has it: two messages are the same when this is.</summary>
     public static string Wire(Message message) => Encoding.UTF8.GetString(MessageWriter.Write(message));

@@ -1,11 +1,13 @@
 -- One instance incarnation holds so many connections of a client in a group. It is an absolute fact: saying it twice is
 -- saying it once.
--- KEYS  members, holders, held
--- ARGV  client, connections, lease end, role, role time, joined, state time, state. Times are ms by this clock; a role
---       time of 0 means that a new connection says its role now, a joined of 0 means now.
--- Gives {transition, held before, connections, role, role time, joined, state time, seen, state, members of the group},
---       transition being -1 too late, 0 absent before and after, 1 present before and after, 2 came, 3 went (then as
---       it was before).
+-- KEYS  members, holders, held, versions
+-- ARGV  client, connections, lease end, role, role time, joined, state time, state, version, gone. Times are ms by this
+--       clock; a role time of 0 means that a new connection says its role now, a joined of 0 means now. The version is
+--       the last one that the instance knows of the client. Gone is the version at which the group was told that the
+--       client went, though this incarnation holds it; 0: it was not.
+-- Gives {transition, held before, connections, role, role time, joined, state time, seen, state, members of the group,
+--       version}, transition being 1 present before and after, 2 came, 3 went (then as it was before); or
+--       {-1} too late, or {0, held before, version} absent before and after.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- Whoever saw the lease end may have removed what this incarnation holds: nobody would remove what it adds now.
@@ -21,16 +23,28 @@ if kept[1] then
 end
 local seen, state = tonumber(kept[2] or now), kept[3] or ''
 
--- A Redis that is full lets a script write only after it removed something: what gives room must never fail.
-if count < had then redis.call('HDEL', KEYS[3], client) end
+-- The next version is above all that was ever told of the client: the group's last one if the group is there, else this
+-- clock, which goes on when the keys are gone.
+local versions = redis.call('HMGET', KEYS[4], client, '')
+local known = tonumber(versions[1] or 0)
+local version = math.max(
+  known + 1, tonumber(versions[2] or 0) + 1, tonumber(ARGV[9]) + 1, tonumber(ARGV[10]) + 1,
+  clock[1] * 1000000 + clock[2])
+
+-- A Redis that is full lets a script write only after it removed something: what gives room must never fail, nor what
+-- is only said again. A new connection is what it may refuse.
+if count < had then redis.call('HDEL', KEYS[3], client) elseif ARGV[5] ~= '0' then redis.call('HDEL', KEYS[3], '') end
 if count > 0 then redis.call('HSET', KEYS[3], client, count) end
 
 local left = total - had + count
 if left <= 0 then
-  if not kept[1] then return {0, had} end
+  if not kept[1] then return {0, had, version} end
   redis.call('SREM', KEYS[1], client)
   redis.call('HDEL', KEYS[2], client, client .. ':seen', client .. ':state')
-  return {3, had, total, role, role_time, joined, state_time, seen, state, redis.call('SCARD', KEYS[1])}
+  redis.call('HDEL', KEYS[4], client)
+  local size = redis.call('SCARD', KEYS[1])
+  if size == 0 then redis.call('DEL', KEYS[4]) else redis.call('HSET', KEYS[4], '', version) end
+  return {3, had, total, role, role_time, joined, state_time, seen, state, size, version}
 end
 
 if ARGV[5] == '0' then
@@ -46,5 +60,9 @@ if tonumber(ARGV[7]) > state_time then
 end
 redis.call('HSET', KEYS[2], client, left .. ' ' .. role .. ' ' .. role_time .. ' ' .. joined .. ' ' .. state_time,
   client .. ':seen', seen)
+redis.call('HSET', KEYS[4], client, version, '', version)
 if not kept[1] then redis.call('SADD', KEYS[1], client) end
-return {kept[1] and 1 or 2, had, left, role, role_time, joined, state_time, seen, state, redis.call('SCARD', KEYS[1])}
+-- The first who says that a client is there after all is the one to tell it.
+local came = not kept[1] or (ARGV[10] ~= '0' and known <= tonumber(ARGV[10]))
+return {came and 2 or 1, had, left, role, role_time, joined, state_time, seen, state, redis.call('SCARD', KEYS[1]),
+  version}

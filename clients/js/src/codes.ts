@@ -1,0 +1,14 @@
+// What means the same in several modules.
+
+/** In place of the id that a message answers: it wants an answer itself. */
+export const ASKS = "?";
+
+/** The id of the server itself. */
+export const SERVER = "aether";
+
+export const INVALID = 4000;
+export const UNAUTHORIZED = 4001;
+/** How often in a row an invalid message may cost the connection. */
+export const MAX_BUGS = 3;
+/** How long a request waits by default. */
+export const REQUEST_TIMEOUT = 10_000;

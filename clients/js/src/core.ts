@@ -1,0 +1,120 @@
+import { onlyLimits } from "./checks";
+import { createEmitter } from "./emitter";
+import { AetherError, passing } from "./errors";
+import { createHandlers } from "./handlers";
+import { createHeartbeat } from "./heartbeat";
+import { createHistory } from "./history";
+import { createInbox } from "./inbox";
+import { createLink } from "./link";
+import { createOutbox } from "./outbox";
+import { watchPage } from "./page";
+import { createPresence } from "./presence";
+import { createSender } from "./sender";
+import type { Settings } from "./settings";
+import { createStanding } from "./standing";
+import { after, now } from "./times";
+import type { Limits } from "./types/connection";
+import { encode } from "./wire";
+
+/** The event that only `subscribe` listens to: behind `state`. */
+export const CHANGE = "change";
+const CLOSE_TIMEOUT = 5_000;
+const PING_TIMEOUT = 10_000;
+const SILENT = "no answer to a heartbeat";
+const OFFLINE_PATIENCE = 4_000;
+
+/**
+ * The parts of a connection, put together.
+ * @param me what users look at
+ */
+export const createCore = (settings: Settings, me: any) => {
+  const { client, group } = settings;
+  const events = createEmitter();
+  let over: AetherError | undefined; // the error of all that comes too late
+  let closeTimeout: number | null = CLOSE_TIMEOUT;
+  let unwatch = () => {};
+
+  const history = createHistory(settings);
+  const link = createLink(settings, {
+    resumption: history.resumption,
+    welcomed(payload) {
+      me.welcome = payload;
+      history.onPositions(payload);
+      outbox.onWelcome(payload);
+      standing.say();
+    },
+    opened(since) {
+      const { heartbeat = me.welcome.heartbeat_interval_ms } = settings;
+      alive.start(heartbeat);
+      outbox.sendWaiting();
+      if (since) gap("reconnected", new Date(since).toISOString(), history.notReplayed());
+    },
+    received(kind, message) {
+      alive.heard();
+      if (history.isNews(kind, message)) inbox(kind, message);
+    },
+    gone(error) {
+      alive.stop();
+      outbox.cutOff(error);
+    },
+    drain(done) {
+      const stop = after(closeTimeout, done);
+      outbox.whenIdle(() => (stop(), done()));
+    },
+    became(snapshot, previous) {
+      const { state, code, reason, closeCode } = snapshot;
+      Object.assign(me, { state, code, reason });
+      over = /^clos/.test(state) ? new AetherError("closed", reason, { closeCode }) : undefined;
+      if (state === "closed") {
+        outbox.end(over!);
+        standing.end(over!);
+        unwatch();
+      }
+      events.emit("state", { ...snapshot, previous });
+      events.emit(CHANGE);
+    },
+  });
+  const outbox = createOutbox(settings.outbox, link.write, history.msToRepeat);
+  const deliver = createSender(settings, outbox, () => over);
+  const handlers = createHandlers(deliver, events);
+  const presence = createPresence(deliver, events);
+  const standing = createStanding(deliver, outbox.isOpen, message => encode(message, client, group));
+  const gap = (reason: string, since: string, types?: unknown) => {
+    const known = Array.isArray(types) && { types };
+    if (!known || types.includes("presence")) presence.refresh()?.catch(error => events.emit("error", error));
+    events.emit("gap", { reason, since, ...known });
+  };
+  const inbox = createInbox(settings, { events, outbox, handlers, presence, gap });
+
+  const ping = async (limits: Limits = {}): Promise<number> => {
+    onlyLimits(limits);
+    if (!outbox.isOpen()) throw passing("connection_lost", "not connected");
+    const start = now();
+    await deliver({ msg_type: "heartbeat", target: "echo" }, { urgent: true, acked: true, timeout: PING_TIMEOUT, ...limits }, SILENT);
+    return (me.latency = now() - start);
+  };
+  const alive = createHeartbeat(ping, () => link.feed("lost", { code: "heartbeat_lost", reason: SILENT }));
+
+  return {
+    events, link, outbox, history, deliver, handlers, presence, standing,
+    ping: (limits?: Limits) => alive.probe(limits),
+    over: () => over,
+    connect(): void {
+      if (link.snapshot().state !== "closed") return;
+      unwatch = watchPage({
+        doubt: () => alive.quietly(OFFLINE_PATIENCE),
+        wake(spread) {
+          alive.quietly();
+          link.wake(spread);
+        },
+        leave: () => link.feed("leave", { code: "page_hidden", reason: "the page is put aside" }),
+        comeBack: () => link.feed("return"),
+      });
+      link.connect();
+    },
+    close(reason: string, timeout: number | null = CLOSE_TIMEOUT): void {
+      closeTimeout = timeout;
+      link.feed("close", { code: "closed", reason });
+    },
+  };
+};

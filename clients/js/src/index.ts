@@ -1,0 +1,11 @@
+// The client of Aether Realtime V3: docs/protocol.md. Read connection.ts first, then core.ts, which puts the parts
+// together; machine.ts has the life of a connection as one table.
+//
+// history.ts stands between link.ts and inbox.ts: it says where an attempt resumes, and notes the position of each frame.
+
+export { connect } from "./connection";
+export { AetherError } from "./errors";
+export type * from "./types/message";
+export type * from "./types/options";
+export type * from "./types/connection";
+export type * from "./types/client";

@@ -1,0 +1,44 @@
+import type { Entry } from "./entry";
+import type { AetherError } from "./errors";
+import type { Outbox } from "./outbox";
+import { random, type Settings } from "./settings";
+import { after, lateAfter, within } from "./times";
+import type { SendLimits } from "./types/connection";
+import type { Outgoing } from "./types/message";
+import { encode, utf8 } from "./wire";
+
+const ACK_TIMEOUT = 30_000;
+
+export type How = SendLimits & Partial<Pick<Entry, "reply" | "to" | "first" | "urgent" | "acked" | "each">>;
+
+/**
+ * Checks a message and hands it to the outbox. The promise is settled by the ack, or, with `reply`, by what answers it.
+ * @param over the error of what comes too late
+ */
+export const createSender = ({ client, group }: Settings, outbox: Outbox, over: () => AetherError | undefined) =>
+  (message: Outgoing, how: How = {}, what = "no ack; it may have arrived"): Promise<any> =>
+    within<any>(how, what, (resolve, reject) => {
+      const late = over();
+      if (late) throw late;
+      const { ack = true } = how;
+      const id = message.id ?? random();
+      const text = encode(ack ? { ...message, id } : message, client, group, how.to);
+      let stop = () => {};
+      outbox.add({
+        ...how, id, text, ack, byteCount: utf8(text).length, resolve, reject,
+        onSent() {
+          stop();
+          if (how.timeout === undefined && ack) stop = lateAfter(ACK_TIMEOUT, what, reject);
+        },
+        onCut(error, ms) {
+          stop();
+          stop = after(ms, () => reject(error));
+        },
+      });
+      return () => {
+        stop();
+        outbox.forget(id);
+      };
+    });
+
+export type Sender = ReturnType<typeof createSender>;

@@ -1,0 +1,23 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace Aether.Api.Http;
+
+/// <summary>
+/// Answers that are written by hand: the host's serializer may drop nulls, and a member's state is JSON already.
+/// </summary>
+internal static class JsonObjects
+{
+    /// <summary>Answers with one object.</summary>
+    public static IResult Answer(Action<Utf8JsonWriter> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1_024);
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            write(writer);
+            writer.WriteEndObject();
+        }
+        return Results.Bytes(buffer.WrittenMemory, "application/json");
+    }
+}

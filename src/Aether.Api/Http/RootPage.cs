@@ -1,0 +1,32 @@
+using Aether.Api.Hosting;
+using Aether.Application;
+using Microsoft.Extensions.Options;
+
+namespace Aether.Api.Http;
+
+/// <summary>
+/// What the server says at <c>/</c> where it runs alone: during development the console, else what is here. A host has
+/// its own first page, mapped or as a file, and gets none from here.
+/// </summary>
+internal static class RootPage
+{
+    /// <summary>Maps it.</summary>
+    public static void Map(WebApplication app)
+    {
+        bool toConsole = app.Environment.IsDevelopment()
+            && app.Services.GetRequiredService<IOptions<RealtimeOptions>>().Value.Console.Enabled;
+        app.MapMethods("/", [HttpMethods.Get, HttpMethods.Head], (HttpContext context) => toConsole
+            // Relative to the address as it was asked for: a proxy may have taken a prefix away.
+            ? Results.Redirect("." + ConsolePages.Route)
+            : Results.Json(new
+            {
+                name = "Aether Realtime",
+                version = InstanceStatus.Release,
+                protocol = "3",
+                openapi = "openapi/v1.json",
+                asyncapi = "asyncapi.json",
+                reference = "scalar",
+                health = "health/ready",
+            })).ExcludeFromDescription();
+    }
+}

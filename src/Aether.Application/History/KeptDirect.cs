@@ -1,0 +1,69 @@
+using Aether.Application.Messaging;
+using Aether.Application.Ports;
+using Aether.Application.Presence;
+using Aether.Domain;
+
+namespace Aether.Application.History;
+
+/// <summary>
+/// Sends direct messages that are kept. Whether the recipient is in the message's group has to be known before: what its
+/// sender is told went nowhere must not be read out of the stream later. Mostly it is known, and nothing waits.
+/// </summary>
+internal sealed class KeptDirect(KeptMessages kept, Recipients recipients, DirectOrder order)
+{
+    /// <summary>Who waits for whom.</summary>
+    internal DirectOrder Order => order;
+
+    /// <summary>Whether a message is kept.</summary>
+    internal bool Keeps(Message message) => kept.Keeps(message);
+
+    /// <summary>Sends a message, or has it wait for its turn; its place in the order is taken before this returns.</summary>
+    internal Task<Outcome> SendAsync(Sender sender, Message message, CancellationToken cancellationToken)
+    {
+        bool isOwnGroup = message.GroupId == sender.GroupId;
+        var finding = recipients.FindAsync(message.GroupId, message.ToId, isOwnGroup, cancellationToken);
+        return finding.IsCompletedSuccessfully && !order.IsHeldUp(message.ToId)
+            ? SendAsync(finding.Result, message, cancellationToken)
+            : SendInTurnAsync(order.Take(message.ToId), finding, message, cancellationToken);
+    }
+
+    private async Task<Outcome> SendInTurnAsync(
+        DirectOrder.Turn turn, ValueTask<ClientPlaces> finding, Message message, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var places = await finding.ConfigureAwait(false);
+            await turn.Before.ConfigureAwait(false);
+            var sending = SendAsync(places, message, cancellationToken);
+            // Begun is enough: what is begun in order is published in order.
+            turn.End();
+            return await sending.ConfigureAwait(false);
+        }
+        finally
+        {
+            turn.End();
+        }
+    }
+
+    private Task<Outcome> SendAsync(ClientPlaces places, Message message, CancellationToken cancellationToken)
+    {
+        var channel = ChannelName.Client(message.ToId);
+        return places.Known switch
+        {
+            PlacesKnown.Unavailable => Task.FromResult(Outcome.Rejected(Rejection.PresenceUnavailable)),
+            // It may be sent again, and have been kept while its recipient was still there.
+            PlacesKnown.Known when places is { Instances: 0, Elsewhere: false } =>
+                kept.FindAsync(channel, message, cancellationToken),
+            _ => AppendAsync(places, channel, message, cancellationToken),
+        };
+    }
+
+    private async Task<Outcome> AppendAsync(
+        ClientPlaces places, ChannelName channel, Message message, CancellationToken cancellationToken)
+    {
+        var outcome = await kept.AppendAsync(channel, message, cancellationToken).ConfigureAwait(false);
+        return outcome is { Rejection: null, IsDuplicate: false }
+            ? Outcome.Kept(places.AtMost(outcome.Instances), outcome.Position)
+            : outcome;
+    }
+}

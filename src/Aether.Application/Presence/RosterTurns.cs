@@ -1,0 +1,32 @@
+namespace Aether.Application.Presence;
+
+/// <summary>
+/// Lets large answers go out one after the other, with a pause in which everything else is written: a hundred clients
+/// that wait for the same read would otherwise get megabytes at once, ahead of everybody's messages.
+/// </summary>
+internal sealed class RosterTurns(TimeProvider time) : IDisposable
+{
+    // Below that an answer is no longer than many a message.
+    private const int LargePage = 50;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+
+    private readonly SemaphoreSlim turn = new(1);
+
+    /// <inheritdoc/>
+    public void Dispose() => turn.Dispose();
+
+    /// <summary>Completes when an answer with so many members may go out.</summary>
+    public async ValueTask TakeAsync(int members)
+    {
+        if (members < LargePage)
+            return;
+        await turn.WaitAsync().ConfigureAwait(false);
+        _ = EndAsync();
+    }
+
+    private async Task EndAsync()
+    {
+        await Task.Delay(Pause, time).ConfigureAwait(false);
+        turn.Release();
+    }
+}

@@ -1,0 +1,137 @@
+using System.Collections.Concurrent;
+using Aether.Application;
+using Aether.Application.Ports;
+using Aether.Domain;
+using Aether.Domain.Commands;
+
+namespace Aether.Infrastructure.InMemory;
+
+/// <summary>Commands within one process: the machine itself, under the lock of its group.</summary>
+internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOptions options, TimeProvider time)
+    : ICommandStore
+{
+    private readonly ConcurrentDictionary<VisionId, InMemoryCommands> groups = [];
+
+    public ValueTask<CommandStart> StartAsync(
+        CommandOrder order, IReadOnlyList<VisionId> members, CancellationToken cancellationToken)
+    {
+        if (order.Lease is not { } claim)
+            return new(Start(order, members));
+        // What has begun has begun, whoever holds the lease now.
+        if (In(order.GroupId, null, commands => commands.FindRequest(order.FromId, order.RequestId)?.Summarize()) is { } first)
+            return new(new CommandStart(StartStatus.Repeated, first, []));
+        // Nobody takes the lease before the command has begun.
+        var start = CommandStart.Not(StartStatus.StaleTerm);
+        leases.TryUnder(order.GroupId, claim, order.FromId, () => start = Start(order, members));
+        return new(start);
+    }
+
+    public ValueTask<CommandChange> ApplyAsync(
+        VisionId group, string id, CommandEvent happened, CancellationToken cancellationToken) =>
+        new(In(group, CommandChange.NotFound, commands => commands.Find(id) is { } command
+            ? Apply(commands, command, happened)
+            : CommandChange.NotFound));
+
+    public ValueTask<IReadOnlyList<CommandChange>?> ConnectAsync(
+        VisionId group, MemberConnected member, CancellationToken cancellationToken) =>
+        new(In<IReadOnlyList<CommandChange>>(group, [], commands =>
+        {
+            var changes = new List<CommandChange>();
+            foreach (var command in commands.Running.ToArray())
+            {
+                var change = Apply(commands, command, member);
+                if (change.Transition is { Verdict: Verdict.Applied } or { Effects.Count: > 0 })
+                    changes.Add(change);
+            }
+            return changes;
+        }));
+
+    public ValueTask<IReadOnlyList<CommandChange>?> PassTimeAsync(int limit, CancellationToken cancellationToken)
+    {
+        var changes = new List<CommandChange>();
+        foreach (var (group, commands) in groups)
+        {
+            if (commands.NextDueAt > Now())
+                continue;
+            In(group, 0, found =>
+            {
+                while (changes.Count < limit && found.NextDue(Now()) is { } command)
+                    changes.Add(Apply(found, command, new TimePassed()));
+                return 0;
+            });
+            if (changes.Count >= limit)
+                break;
+        }
+        return new(changes);
+    }
+
+    public ValueTask<CommandPage> GetAsync(
+        VisionId group, string id, int offset, int limit, CancellationToken cancellationToken) =>
+        new(Read(group, id, command => command.Executions.Skip(offset).Take(limit)));
+
+    public ValueTask<CommandPage> GetChangesAsync(
+        VisionId group, string id, long after, int limit, CancellationToken cancellationToken) =>
+        new(Read(group, id, command => command.ChangedSince(after, limit)));
+
+    public ValueTask<CommandList?> ListAsync(
+        VisionId group, CommandStatus? status, int offset, int limit, CancellationToken cancellationToken) =>
+        new(In(group, new CommandList([], 0), commands =>
+        {
+            var fitting = commands.NewestFirst.Where(one => status is null || one.Status == status).ToList();
+            return new CommandList(
+                [.. fitting.Skip(offset).Take(limit).Select(one => one.Summarize())], fitting.Count);
+        }));
+
+    private CommandStart Start(CommandOrder order, IReadOnlyList<VisionId> members)
+    {
+        while (true)
+        {
+            var commands = groups.GetOrAdd(
+                order.GroupId, static (_, kept) => new InMemoryCommands((long)kept.Value.TotalMilliseconds), options.Retention);
+            lock (commands)
+            {
+                // Whoever let go of the last command has taken the group out of the dictionary too: look again.
+                if (commands.IsGone)
+                    continue;
+                commands.Expire(Now());
+                if (commands.FindRequest(order.FromId, order.RequestId) is { } first)
+                    return new(StartStatus.Repeated, first.Summarize(), []);
+                if (commands.Running.Count >= options.Running)
+                    return CommandStart.Not(StartStatus.TooMany);
+                var command = Command.Start(order, members, Now(), out var begun);
+                commands.Add(command);
+                return new(StartStatus.Started, command.Summarize(), begun.Effects);
+            }
+        }
+    }
+
+    private CommandChange Apply(InMemoryCommands commands, Command command, CommandEvent happened)
+    {
+        var transition = command.Apply(happened, Now());
+        commands.Note(command);
+        return new(CommandFound.Found, command.Summarize(), transition);
+    }
+
+    private CommandPage Read(VisionId group, string id, Func<Command, IEnumerable<Execution>> choose) =>
+        In(group, CommandPage.NotFound, commands => commands.Find(id) is { } command
+            ? new CommandPage(
+                CommandFound.Found, command.Summarize(), [.. choose(command).Select(one => one.Summarize())])
+            : CommandPage.NotFound);
+
+    private T In<T>(VisionId group, T none, Func<InMemoryCommands, T> work)
+    {
+        if (!groups.TryGetValue(group, out var commands))
+            return none;
+        lock (commands)
+        {
+            commands.Expire(Now());
+            if (!commands.IsEmpty)
+                return work(commands);
+            commands.IsGone = true;
+            groups.TryRemove(new(group, commands));
+            return none;
+        }
+    }
+
+    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+}

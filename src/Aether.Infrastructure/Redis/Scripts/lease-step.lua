@@ -1,0 +1,45 @@
+-- Does with a lease what the domain's Lease does, by Redis's clock.
+-- KEYS  the leases of a group: for each name its holder (h), term (t), time to live (l) and end (e), times in ms
+-- ARGV  acquire, renew, release, take or get; name, client, term, time to live
+-- Gives {0 done, 1 held by another or 2 stale, 1 if it has a new holder or none any more, holder, term, time to live, end,
+-- now}. Numbers are texts: Redis cuts those of Lua.
+local leases, step, name, client = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local known = redis.call('HMGET', leases, name .. ':h', name .. ':t', name .. ':l', name .. ':e')
+local holder = known[1] or ''
+local term, ttl, ends = tonumber(known[2] or 0), tonumber(known[3] or 0), tonumber(known[4] or 0)
+local verdict, changed = 0, 0
+
+local function is_held() return holder ~= '' and now < ends end
+local function text(number) return string.format('%.0f', number) end
+local function keep()
+  redis.call(
+    'HSET', leases, name .. ':h', holder, name .. ':t', text(term), name .. ':l', text(ttl), name .. ':e', text(ends))
+end
+
+if step == 'acquire' then
+  if not is_held() then
+    holder, term, ttl, changed = client, term + 1, tonumber(ARGV[5]), 1
+    ends = now + ttl
+    keep()
+  elseif holder == client then
+    ttl = tonumber(ARGV[5])
+    ends = math.max(ends, now + ttl)
+    keep()
+  else
+    verdict = 1
+  end
+elseif step ~= 'get' then
+  if step ~= 'take' and not (is_held() and holder == client and term == tonumber(ARGV[4])) then
+    verdict = 2
+  elseif step == 'renew' then
+    ends = math.max(ends, now + ttl)
+    keep()
+  elseif is_held() then
+    -- Only removing: so that a full Redis does it as well. The term stays for ever.
+    redis.call('HDEL', leases, name .. ':h')
+    holder, changed = '', 1
+  end
+end
+return {verdict, changed, holder, text(term), text(ttl), text(ends), text(now)}

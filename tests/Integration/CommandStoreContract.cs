@@ -1,0 +1,334 @@
+using System.Text;
+using Aether.Application;
+using Aether.Application.Ports;
+using Aether.Domain;
+using Aether.Domain.Commands;
+using Aether.Tests.Integration.Fixtures;
+using Xunit;
+using static Aether.Domain.Commands.ExecutionStatus;
+
+namespace Aether.Tests.Integration;
+
+/// <summary>What every store of commands does, whatever keeps them. Two instances share what it keeps.</summary>
+public abstract class CommandStoreContract : IAsyncLifetime
+{
+    /// <summary>How many commands of a group may run here.</summary>
+    protected const int Most = 3;
+
+    private static readonly VisionId Group = Messages.Id("g");
+    private static readonly VisionId Giver = Messages.Id("giver");
+    private static readonly CommandPlan Plan = new();
+
+    private int lastId;
+
+    private protected ICommandStore One { get; private set; } = null!;
+
+    private protected ICommandStore Two { get; private set; } = null!;
+
+    private protected ILeaseStore Leases { get; private set; } = null!;
+
+    protected static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => (One, Two, Leases) = await StartAsync();
+
+    public abstract ValueTask DisposeAsync();
+
+    [Fact]
+    public async Task Start_SendsToThoseWhoseTurnItIs_AndEverybodyCanReadIt()
+    {
+        var order = Order(Plan with { MaxConcurrency = Amount.FromCount(2) }) with
+        {
+            Msg = "Grüße",
+            Payload = """{"a":[1,"\u00e9"]}"""u8.ToArray(),
+        };
+        var start = await One.StartAsync(order, Members(3), Token);
+        Assert.Equal(StartStatus.Started, start.Status);
+        Assert.Equal("m0/1 m1/1", Sends(start.Effects));
+
+        var page = await Two.GetAsync(Group, order.Id, 0, 100, Token);
+        Assert.Equal(CommandFound.Found, page.Status);
+        Assert.Equal("sent sent queued", States(page));
+        var read = page.Command!;
+        Assert.Equal(
+            (CommandStatus.InProgress, 1, 3L, 0L), (read.Status, read.Batch, read.Version, read.EndedAt));
+        Assert.Equal(60_000, read.DeadlineAt - read.CreatedAt);
+        Assert.Equal(
+            (order.Id, order.FromId, order.Cmd, order.Msg), (read.Order.Id, read.Order.FromId, read.Order.Cmd, read.Order.Msg));
+        Assert.Equal(order.Payload.ToArray(), read.Order.Payload.ToArray());
+        Assert.Equal(
+            ["m1", "m2"], (await One.GetAsync(Group, order.Id, 1, 2, Token)).Executions.Select(one => one.Member.Value));
+    }
+
+    [Fact]
+    public async Task Start_IsTheSameCommand_GivenTheSameGiverAndRequest_AlsoAfterItsEnd()
+    {
+        var order = Order(Plan) with { RequestId = "r1" };
+        await One.StartAsync(order, Members(1), Token);
+        var again = await Two.StartAsync(Order(Plan) with { RequestId = "r1" }, Members(2), Token);
+        Assert.Equal((StartStatus.Repeated, order.Id, 1), (again.Status, again.Command!.Order.Id, again.Command.Counts.Total));
+        Assert.Empty(again.Effects);
+
+        var other = Order(Plan) with { RequestId = "r1", FromId = Messages.Id("other") };
+        Assert.Equal(StartStatus.Started, (await One.StartAsync(other, Members(1), Token)).Status);
+        await SayAsync(One, order.Id, 0, Succeeded);
+        again = await Two.StartAsync(order with { Id = "x" }, Members(1), Token);
+        Assert.Equal((StartStatus.Repeated, CommandStatus.Succeeded), (again.Status, again.Command!.Status));
+    }
+
+    [Fact]
+    public async Task Start_BeginsOneCommand_GivenManyThatTryTheSameAtOnce()
+    {
+        var starts = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => Task.Run(
+            () => (i % 2 == 0 ? One : Two).StartAsync(Order(Plan) with { RequestId = "r1" }, Members(1), Token).AsTask(),
+            Token)));
+        var first = Assert.Single(starts, start => start.Status == StartStatus.Started);
+        Assert.All(starts, start => Assert.Equal(first.Command!.Order.Id, start.Command!.Order.Id));
+        Assert.Equal(1, (await One.ListAsync(Group, null, 0, 10, Token))!.Total);
+    }
+
+    [Fact]
+    public async Task Start_IsRefused_GivenAsManyThatRunInTheGroup_UntilOneHasEnded()
+    {
+        var ids = new List<string>();
+        for (int i = 0; i < Most; i++)
+            ids.Add(await StartAsync(Plan, 1));
+        Assert.Equal(StartStatus.TooMany, (await Two.StartAsync(Order(Plan), Members(1), Token)).Status);
+        var elsewhere = Order(Plan) with { GroupId = Messages.Id("g2") };
+        Assert.Equal(StartStatus.Started, (await Two.StartAsync(elsewhere, Members(1), Token)).Status);
+        await SayAsync(Two, ids[1], 0, Rejected);
+        Assert.Equal(StartStatus.Started, (await Two.StartAsync(Order(Plan), Members(1), Token)).Status);
+    }
+
+    [Fact]
+    public async Task Start_NeedsTheLease_GivenOne()
+    {
+        var name = Messages.Id("lead");
+        Assert.Equal(StartStatus.StaleTerm, await StartUnderAsync(1));
+        await Leases.AcquireAsync(Group, name, Giver, TimeSpan.FromSeconds(60), Token);
+        Assert.Equal(StartStatus.StaleTerm, await StartUnderAsync(2));
+        Assert.Equal(StartStatus.StaleTerm, await StartUnderAsync(0));
+        Assert.Equal(StartStatus.Started, await StartUnderAsync(1, "r1"));
+        await Leases.ReleaseAsync(Group, new LeaseClaim(name, 1), Giver, Token);
+        Assert.Equal(StartStatus.StaleTerm, await StartUnderAsync(1));
+        Assert.Equal(StartStatus.Repeated, await StartUnderAsync(1, "r1"));
+        await Leases.AcquireAsync(Group, name, Messages.Id("other"), TimeSpan.FromSeconds(60), Token);
+        Assert.Equal(StartStatus.StaleTerm, await StartUnderAsync(2));
+        Assert.Equal(1, (await One.ListAsync(Group, null, 0, 10, Token))!.Total);
+
+        async Task<StartStatus> StartUnderAsync(long term, string? requestId = null) => (await Two.StartAsync(
+            Order(Plan) with { Lease = new LeaseClaim(name, term), RequestId = requestId }, Members(1), Token)).Status;
+    }
+
+    [Fact]
+    public async Task Apply_FindsNothing_GivenAnotherGroupOrId()
+    {
+        string id = await StartAsync(Plan, 1);
+        Assert.Equal(CommandFound.NotFound, (await One.ApplyAsync(Messages.Id("g2"), id, new CancelAsked(), Token)).Status);
+        Assert.Equal(CommandFound.NotFound, (await One.ApplyAsync(Group, id + "x", new CancelAsked(), Token)).Status);
+        Assert.Equal(CommandFound.NotFound, (await One.GetAsync(Group, "none", 0, 10, Token)).Status);
+        Assert.Equal(CommandFound.NotFound, (await One.GetChangesAsync(Messages.Id("g2"), id, 0, 10, Token)).Status);
+    }
+
+    [Fact]
+    public async Task Apply_KeepsWhatAMemberSays_ByteForByte()
+    {
+        string id = await StartAsync(Plan with { Attempts = 2 }, 2);
+        await SayAsync(One, id, 0, InProgress, more: """{"done": 1e400}""");
+        var change = await SayAsync(Two, id, 0, Succeeded, more: """{"r":"é\u00e9"}""");
+        Assert.Equal(
+            (Verdict.Applied, Succeeded, 1), (change.Transition.Verdict, change.Transition.Status, change.Command!.Counts.Succeeded));
+        change = await SayAsync(Two, id, 1, Failed);
+        Assert.Equal("m1/2", Sends(change.Transition.Effects));
+        Assert.Equal(Verdict.Stale, (await SayAsync(One, id, 1, Succeeded, attempt: 1)).Transition.Verdict);
+
+        var rows = (await One.GetAsync(Group, id, 0, 10, Token)).Executions;
+        Assert.Equal("""{"done": 1e400}""", Encoding.UTF8.GetString(rows[0].Progress.Span));
+        Assert.Equal("""{"r":"é\u00e9"}""", Encoding.UTF8.GetString(rows[0].Result.Span));
+        Assert.Equal(new ExecutionError("broken", "Ö"), rows[1].Error);
+        Assert.Equal((1, Succeeded), (rows[1].Late!.Attempt, rows[1].Late!.Status));
+        Assert.Equal((Sent, 2), (rows[1].Status, rows[1].Attempt));
+    }
+
+    [Fact]
+    public async Task Apply_DecidesOnce_GivenManyWordsAtTwoInstancesAtOnce()
+    {
+        const int Count = 200;
+        string id = await StartAsync(Plan with { MaxConcurrency = Amount.FromCount(20), Batches = [Amount.FromCount(50)] }, Count);
+        var sends = new List<string>();
+        var ends = new List<CommandStatus>();
+        while (ends.Count == 0)
+        {
+            var page = await One.GetAsync(Group, id, 0, Count, Token);
+            var open = page.Executions.Where(one => one.Status == Sent).ToList();
+            Assert.InRange(open.Count, 1, 20);
+            Assert.Equal(Count, page.Command!.Counts.Total);
+            // Each says it twice, once to each instance.
+            var changes = await Task.WhenAll(open.SelectMany(one => new[] { One, Two }.Select(store => Task.Run(
+                () => SayAsync(store, id, one.Index, Succeeded, attempt: one.Attempt), Token))));
+            Assert.Equal(open.Count, changes.Count(change => change.Transition.Verdict == Verdict.Applied));
+            sends.AddRange(changes.SelectMany(change => change.Transition.Effects).Select(one => $"{one.Member}/{one.Attempt}"));
+            ends.AddRange(changes
+                .Where(change => change.Transition.Verdict == Verdict.Applied && change.Command!.Status.IsEnded())
+                .Select(change => change.Command!.Status));
+        }
+        Assert.Equal([CommandStatus.Succeeded], ends);
+        Assert.Equal(
+            Enumerable.Range(20, Count - 20).Select(i => $"m{i}/1").Order(), sends.Order());
+        Assert.Equal(Count, (await Two.GetAsync(Group, id, 0, 1, Token)).Command!.Counts.Succeeded);
+    }
+
+    [Fact]
+    public async Task Resume_StartsABatchOnce_GivenManyThatAskAtOnce()
+    {
+        string id = await StartAsync(Plan with { Batches = [Amount.FromCount(1), Amount.FromCount(1)], Pause = true }, 4);
+        await SayAsync(One, id, 0, Succeeded);
+        var changes = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Task.Run(
+            () => (i % 2 == 0 ? One : Two).ApplyAsync(Group, id, new ResumeAsked(), Token).AsTask(), Token)));
+        var applied = Assert.Single(changes, change => change.Transition.Verdict == Verdict.Applied);
+        Assert.Equal("m1/1 m2/1 m3/1", Sends(applied.Transition.Effects));
+        Assert.All(changes, change => Assert.True(change == applied || change.Transition.Effects.Count == 0));
+    }
+
+    [Fact]
+    public async Task PassTime_DoesWhatIsDueOnce_GivenTwoInstancesThatAsk()
+    {
+        var short1 = Plan with { DeliveryTimeout = TimeSpan.FromMilliseconds(200) };
+        string[] ids = [await StartAsync(short1, 5), await StartAsync(short1, 5)];
+        string late = await StartAsync(Plan with { DeliveryTimeout = TimeSpan.FromHours(1) }, 1);
+        await ConfirmAsync(late, 1);
+        var changes = new List<CommandChange>();
+        await Eventually.True(async () =>
+        {
+            var found = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(
+                () => (i % 2 == 0 ? One : Two).PassTimeAsync(1, Token).AsTask(), Token)));
+            Assert.All(found, one => Assert.InRange(one!.Count, 0, 1));
+            changes.AddRange(found.SelectMany(one => one!));
+            return changes.Count(one => one.Command!.Status.IsEnded()) >= 2;
+        });
+        Assert.Equal(ids.Order(), changes.Where(one => one.Transition.Verdict == Verdict.Applied && one.Command!.Status.IsEnded())
+            .Select(one => one.Command!.Order.Id).Order());
+        foreach (string id in ids)
+            Assert.Equal(5, (await One.GetAsync(Group, id, 0, 1, Token)).Command!.Counts.Undeliverable);
+        Assert.Equal("sent", States(await One.GetAsync(Group, late, 0, 1, Token)));
+    }
+
+    [Fact]
+    public async Task PassTime_SendsAgainWhatNobodyConfirmed()
+    {
+        string id = await StartAsync(Plan with { DeliveryTimeout = TimeSpan.FromHours(1), Deadline = TimeSpan.FromHours(2) }, 2);
+        await One.ApplyAsync(Group, id, new SendingConfirmed([new SentAttempt(0, 1)]), Token);
+        IReadOnlyList<CommandChange>? due = [];
+        await Eventually.True(async () => (due = await Two.PassTimeAsync(10, Token))!.Count > 0);
+        var change = Assert.Single(due!);
+        Assert.Equal(("m1/1", id), (Sends(change.Transition.Effects), change.Command!.Order.Id));
+    }
+
+    [Fact]
+    public async Task Connect_SendsWhatWasNotTaken_OfEachCommandThatRuns()
+    {
+        string first = await StartAsync(Plan, 2);
+        string second = await StartAsync(Plan with { IsContinuous = true, Role = Role.Worker }, 1);
+        string over = await StartAsync(Plan, 1);
+        await SayAsync(One, over, 0, Rejected);
+
+        Assert.Equal($"{first} m0/1, {second} m0/1", await ConnectAsync("m0"));
+        await SayAsync(One, first, 0, InProgress);
+        Assert.Equal($"{second} m0/1", await ConnectAsync("m0"));
+        Assert.Equal("", await ConnectAsync("stranger"));
+        Assert.Equal($"{second} new/1", await ConnectAsync("new", Role.Worker));
+        Assert.Equal(2, (await One.GetAsync(Group, second, 0, 1, Token)).Command!.Counts.Total);
+
+        async Task<string> ConnectAsync(string member, Role role = Role.None)
+        {
+            var changes = await Two.ConnectAsync(Group, new MemberConnected(Messages.Id(member), role), Token);
+            return string.Join(", ", changes!
+                .Select(change => $"{change.Command!.Order.Id} {Sends(change.Transition.Effects)}").Order());
+        }
+    }
+
+    [Fact]
+    public async Task GetChanges_GivesWhatChangedSince_InItsOrder()
+    {
+        string id = await StartAsync(Plan, 3);
+        long version = (await One.GetAsync(Group, id, 0, 0, Token)).Command!.Version;
+        await SayAsync(One, id, 2, InProgress);
+        await SayAsync(One, id, 0, Succeeded);
+        var page = await Two.GetChangesAsync(Group, id, version, 10, Token);
+        Assert.Equal(["m2", "m0"], page.Executions.Select(one => one.Member.Value));
+        Assert.Equal([version + 1, version + 2], page.Executions.Select(one => one.Version));
+        Assert.Equal(version + 2, page.Command!.Version);
+        Assert.Equal(["m2"], (await Two.GetChangesAsync(Group, id, version, 1, Token)).Executions.Select(one => one.Member.Value));
+        Assert.Empty((await Two.GetChangesAsync(Group, id, version + 2, 10, Token)).Executions);
+    }
+
+    [Fact]
+    public async Task List_GivesTheNewestFirst_ByStatusAndPage()
+    {
+        Assert.Equal((0, 0), Count(await One.ListAsync(Group, null, 0, 10, Token)));
+        string[] ids = [await StartAsync(Plan, 1), await StartAsync(Plan, 1), await StartAsync(Plan, 1)];
+        await SayAsync(One, ids[1], 0, Succeeded);
+        var all = await Two.ListAsync(Group, null, 0, 10, Token);
+        Assert.Equal(ids.Reverse(), all!.Commands.Select(one => one.Order.Id));
+        var run = await Two.ListAsync(Group, CommandStatus.InProgress, 1, 1, Token);
+        Assert.Equal((ids[0], 2), (Assert.Single(run!.Commands).Order.Id, run.Total));
+        Assert.Equal((0, 3), Count(await Two.ListAsync(Group, null, 3, 10, Token)));
+    }
+
+    private protected abstract Task<(ICommandStore One, ICommandStore Two, ILeaseStore Leases)> StartAsync();
+
+    /// <summary>The options that the contract is about.</summary>
+    private protected static void Configure(CommandOptions options) => options.Running = Most;
+
+    private static (int Count, int Total) Count(CommandList? list) => (list!.Commands.Count, list.Total);
+
+    private static VisionId[] Members(int count) => [.. Enumerable.Range(0, count).Select(i => Messages.Id($"m{i}"))];
+
+    private static string Sends(IReadOnlyList<Effect> effects) => string.Join(
+        ' ', effects.Where(one => one.Kind == EffectKind.Send).Select(one => $"{one.Member}/{one.Attempt}"));
+
+    private static string States(CommandPage page) =>
+        string.Join(' ', page.Executions.Select(one => one.Status.ToWire()));
+
+    private CommandOrder Order(CommandPlan plan) => new()
+    {
+        Id = "c" + Interlocked.Increment(ref lastId),
+        GroupId = Group,
+        FromId = Giver,
+        Cmd = "go",
+        Payload = "{}"u8.ToArray(),
+        Plan = plan,
+    };
+
+    private async Task<string> StartAsync(CommandPlan plan, int members)
+    {
+        var start = await One.StartAsync(Order(plan), Members(members), Token);
+        Assert.Equal(StartStatus.Started, start.Status);
+        return start.Command!.Order.Id;
+    }
+
+    private async Task ConfirmAsync(string id, int count) => await One.ApplyAsync(
+        Group, id, new SendingConfirmed([.. Enumerable.Range(0, count).Select(i => new SentAttempt(i, 1))]), Token);
+
+    private static async Task<CommandChange> SayAsync(
+        ICommandStore store, string id, int index, ExecutionStatus status, int? attempt = null, string more = "")
+    {
+        int asked = attempt ?? (await store.GetAsync(Group, id, index, 1, Token)).Executions[0].Attempt;
+        var change = await store.ApplyAsync(
+            Group,
+            id,
+            new MemberReported(new ExecutionReport
+            {
+                Index = index,
+                Member = Messages.Id($"m{index}"),
+                By = $"m{index}-1",
+                Attempt = asked,
+                Status = status,
+                Progress = status == InProgress ? Encoding.UTF8.GetBytes(more) : default,
+                Result = status == Succeeded ? Encoding.UTF8.GetBytes(more) : default,
+                Error = status == Failed ? new ExecutionError("broken", "Ö") : null,
+            }),
+            Token);
+        Assert.Equal(CommandFound.Found, change.Status);
+        return change;
+    }
+}

@@ -1,0 +1,97 @@
+using Aether.Application.Legacy;
+using Aether.Application.Ports;
+using Aether.Domain;
+using Xunit;
+
+namespace Aether.Tests.Integration.Fixtures;
+
+/// <summary>Everything that an instance asks Redis for, once, through the ports.</summary>
+internal static class Errand
+{
+    private static readonly VisionId Group = Messages.Id("errand");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>Does it all; whatever is refused fails the test.</summary>
+    /// <param name="host">The instance.</param>
+    /// <param name="redis">Its Redis, on which all may be done.</param>
+    /// <param name="prefix"><c>Redis:Prefix</c>.</param>
+    /// <param name="legacy">Whether V2's channel is in use.</param>
+    public static async Task RunAsync(BusHost host, RedisServer redis, string prefix, bool legacy)
+    {
+        // Each its own: several run on one Redis at a time.
+        var client = VisionId.Parse("c" + Guid.NewGuid().ToString("N"));
+        await SpeakAsync(host, client);
+        await BePresentAsync(host, client);
+        if (legacy)
+            await SpeakAsV2Async(host);
+        await ReapAsync(redis, prefix);
+    }
+
+    private static async Task SpeakAsync(BusHost host, VisionId client)
+    {
+        var sink = new RecordingSink();
+        foreach (var (channel, message) in ((ChannelName, Message)[])
+            [
+                (ChannelName.Client(client), Messages.ToClient(client.Value, "g")),
+                (ChannelName.Group(client), Messages.ToGroup(client.Value)),
+            ])
+        {
+            Assert.True(await host.Bus.SubscribeAsync(channel, sink, Token));
+            Assert.Equal(PublishResult.To(1), await host.Bus.PublishAsync(channel, message, Token));
+            await host.Bus.UnsubscribeAsync(channel, Token);
+        }
+        Assert.True(await host.Bus.SubscribeAsync(ChannelName.Broadcast, sink, Token));
+        Assert.True((await host.Bus.PublishAsync(ChannelName.Broadcast, Messages.ToAll(), Token)).Accepted);
+        await host.Bus.UnsubscribeAsync(ChannelName.Broadcast, Token);
+    }
+
+    private static async Task BePresentAsync(BusHost host, VisionId client)
+    {
+        var presence = host.Get<IPresenceStore>();
+        var directory = host.Get<IPresenceDirectory>();
+        await Eventually.True(() => presence.IsReady, TimeSpan.FromSeconds(30));
+        var joined = await presence.JoinAsync(Group, client, Role.None, Token);
+        Assert.True(joined.Transition == PresenceTransition.Came, $"{joined} {string.Join(" | ", host.Log.TakeLast(8))}");
+        Assert.NotNull((await presence.UpdateStateAsync(Group, client, "{\"a\":1}"u8.ToArray(), Token)).Member);
+        presence.Touch(Group, client);
+        Assert.Contains(await presence.GetMembersAsync(Group, Token) ?? [], member => member.ClientId == client);
+        Assert.Equal(PlacesKnown.Known, (await presence.FindAsync(Group, client, Token)).Known);
+        Assert.Contains(await directory.GetGroupsAsync(null, Token) ?? [], group => group.GroupId == Group);
+        Assert.NotEmpty(await directory.GetInstancesAsync(Token) ?? []);
+        Assert.Equal(PresenceTransition.Went, (await presence.LeaveAsync(Group, client, Token)).Transition);
+    }
+
+    private static async Task SpeakAsV2Async(BusHost host)
+    {
+        var bus = host.Get<ILegacyBus>();
+        Assert.True(await bus.SubscribeAsync(new Deaf(), Token));
+        Assert.True(LegacyMessage.TryRead(
+            """{"target":"broadcast","group_id":"g","to_id":"","from_id":"c","data":"x"}"""u8.ToArray(), out var message));
+        Assert.True(await bus.PublishAsync(message, Token));
+        await bus.UnsubscribeAsync(Token);
+    }
+
+    /// <summary>Leaves behind what an instance that was killed leaves, and waits until it is gone.</summary>
+    private static async Task ReapAsync(RedisServer redis, string prefix)
+    {
+        string dead = Guid.NewGuid().ToString("N"), group = "dead" + dead, root = prefix + "ws:";
+        await redis.RunAsync("HSET", $"{root}held:{{{group}}}:{dead}", "c", "1");
+        await redis.RunAsync("HSET", $"{root}holders:{{{group}}}", "c", "1 0 0 0 0");
+        await redis.RunAsync("SADD", $"{root}members:{{{group}}}", "c");
+        await redis.RunAsync("SADD", root + "groups:" + dead, group);
+        await redis.RunAsync("ZADD", root + "leases", "1", dead);
+        await Eventually.True(
+            async () => await redis.RunAsync("ZSCORE", root + "leases", dead) == ""
+                && await redis.RunAsync("EXISTS", $"{root}members:{{{group}}}", $"{root}held:{{{group}}}:{dead}") == "0",
+            TimeSpan.FromSeconds(30));
+    }
+
+    private sealed class Deaf : ILegacySink
+    {
+        public bool TryReceive(LegacyMessage message) => true;
+
+        public ValueTask ReceiveAsync(LegacyMessage message, CancellationToken cancellationToken) =>
+            ValueTask.CompletedTask;
+    }
+}

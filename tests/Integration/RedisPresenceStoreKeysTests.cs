@@ -1,0 +1,126 @@
+using System.Globalization;
+using Aether.Domain;
+using Aether.Infrastructure.Redis;
+using Aether.Tests.Integration.Fixtures;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace Aether.Tests.Integration;
+
+/// <summary>What presence keeps in Redis, and what it costs.</summary>
+public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
+{
+    [Fact]
+    public async Task LeaveAsync_OnlyTheLeaseIsLeft_GivenLastMembersOfGroups()
+    {
+        var one = await StartAsync(ShortLease);
+        for (int i = 0; i < 20; i++)
+            await one.Store.JoinAsync(VisionId.Parse($"g{i}"), X, Role.Worker, Token);
+        Assert.Equal("20", await Server.RunAsync("SCARD", "ws:groups:" + one.Store.Incarnation));
+
+        for (int i = 0; i < 20; i++)
+            await one.Store.LeaveAsync(VisionId.Parse($"g{i}"), X, Token);
+
+        await Eventually.True(async () => await KeysOfMembersAsync() == "ws:leases");
+        await one.Store.JoinAsync(Group, X, Role.Worker, Token);
+        Assert.Equal("g", await Server.RunAsync("SMEMBERS", "ws:groups:" + one.Store.Incarnation));
+    }
+
+    [Fact]
+    public void LocalMember_SaysNothingOld_GivenJoinRightAfterTheLastLeave()
+    {
+        // The object is still there when the next join comes. With what was said before, nobody starts anew.
+        var member = new LocalMember(new LocalGroup(Group), X);
+        var lease = new PresenceLease(end: 1, renewedAt: 0) { Id = "a" };
+        var record = new Member(X, Role.Worker, "{\"old\":1}"u8.ToArray(), 1, DateTime.UnixEpoch, DateTime.UnixEpoch);
+        member.Join(Role.Worker, now: 0, out _);
+        var answer = new Held(HeldTransition.Came, Before: 0, record, RoleTime: 5, Joined: 5, StateTime: 6);
+        member.Succeeded(member.Next(lease, out _)!.Value, answer, out _);
+        member.Leave(canWrite: true, out _);
+        member.Succeeded(
+            member.Next(lease, out _)!.Value, answer with { Transition = HeldTransition.Went, Before = 1 }, out _);
+
+        member.Join(Role.Observer, now: 0, out _);
+        var write = member.Next(lease, out _)!.Value;
+
+        Assert.Equal((1, Role.Observer, 0L, 0L, 0L), (
+            write.Connections, write.Role, write.RoleTime, write.Joined, write.StateTime));
+        Assert.True(write.State.Span.SequenceEqual("{}"u8));
+    }
+
+    [Fact]
+    public async Task JoinAsync_PlainSetInRedis_GivenMembers()
+    {
+        var one = await StartAsync();
+        await one.Store.JoinAsync(Group, X, Role.Worker, Token);
+        await one.Store.JoinAsync(Group, Y, Role.Worker, Token);
+        await one.Store.JoinAsync(Group, Y, Role.Worker, Token);
+
+        Assert.Equal("set", await Server.RunAsync("TYPE", "ws:members:{g}"));
+        Assert.Equal(["x", "y"], (await PlainSetAsync()).Order());
+        string[] keys = (await Server.RunAsync("KEYS", "*")).Split('\n');
+        Assert.All(keys, key => Assert.StartsWith("ws:", key, StringComparison.Ordinal));
+
+        await one.Store.LeaveAsync(Group, Y, Token);
+        Assert.Equal(2, (await PlainSetAsync()).Count);
+        await one.Store.LeaveAsync(Group, Y, Token);
+        Assert.Equal(["x"], await PlainSetAsync());
+    }
+
+    [Fact]
+    public async Task Touch_OneWriteForMany_GivenClientsThatAreDue()
+    {
+        var clock = new FakeTimeProvider();
+        var one = await StartAsync(TimeSpan.FromHours(1), clock);
+        var clients = (await JoinManyAsync(one, 400)).Select(VisionId.Parse).ToArray();
+        var members = await MembersAsync(one, Group);
+        var joined = members.ToDictionary(member => member.ClientId, member => member.LastSeen);
+
+        // They connected just now: nothing is due, and noting it costs no memory.
+        TouchAll();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        TouchAll();
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        long calls = await ScriptCallsAsync();
+        clock.Advance(PresenceTouches.Period);
+        clock.Advance(TimeSpan.FromSeconds(10));
+        TouchAll();
+        TouchAll();
+        clock.Advance(PresenceTouches.Period);
+
+        await Eventually.True(async () =>
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(50));
+            return (await MembersAsync(one, Group)).All(member => member.LastSeen > joined[member.ClientId]);
+        });
+        // Two if the writing fell into the middle of the noting.
+        Assert.InRange(await ScriptCallsAsync(), calls + 1, calls + 2);
+
+        void TouchAll()
+        {
+            foreach (var client in clients)
+                one.Store.Touch(Group, client);
+        }
+    }
+
+    [Fact]
+    public async Task Touch_LeavesNothing_GivenClientThatLeftMeanwhile()
+    {
+        var one = await StartAsync();
+        await one.Store.JoinAsync(Group, X, Role.Worker, Token);
+
+        await one.Scripts.TouchAsync(Group, ["y"]);
+
+        string[] fields = (await Server.RunAsync("HKEYS", "ws:holders:{g}")).Split('\n');
+        Assert.Equal(["x", "x:seen"], fields.Order());
+    }
+
+    private async Task<long> ScriptCallsAsync()
+    {
+        string stats = await Server.RunAsync("INFO", "commandstats");
+        // The client library sends a script whole the first time.
+        return stats.Split('\n')
+            .Where(line => line.StartsWith("cmdstat_eval", StringComparison.Ordinal))
+            .Sum(line => long.Parse(line.Split('=', ',')[1], CultureInfo.InvariantCulture));
+    }
+}
