@@ -131,15 +131,19 @@ public sealed class PressureTests
     {
         const int Messages = 3_000;
         const int Size = 16_000;
+        const int InFlight = 32;
         await using var server = await ServerProcess.StartAsync(new() { ["RateLimit:PerSecond"] = "0" });
         await using var slow = await RawClient.ConnectAsync(server, "g", "slow");
         await using var sender = await TestClient.ConnectAsync(server, "g", "a", "echo=off");
         await using var reader = await TestClient.ConnectAsync(server, "g", "b");
-        var receiving = ReceiveNumbersAsync(reader, Messages);
+        // The one that reads keeps up on a machine of any speed: the sender waits for it, never for the slow one.
+        using var inTime = new SemaphoreSlim(InFlight);
+        var receiving = ReceiveNumbersAsync(reader, Messages, inTime);
         string payload = $"{{\"x\":\"{new string('x', Size)}\"}}";
         long highest = 0;
         for (int i = 0; i < Messages; i++)
         {
+            Assert.True(receiving.IsCompleted || await inTime.WaitAsync(Long, TestContext.Current.CancellationToken));
             await sender.SendAsync(Json.Message("a", msg: Text(i), payload: payload));
             if (i % 100 == 0)
                 highest = Math.Max(highest, server.WorkingSet);
@@ -204,11 +208,14 @@ public sealed class PressureTests
         return taken!;
     }
 
-    private static async Task<List<string?>> ReceiveNumbersAsync(TestClient client, int count)
+    private static async Task<List<string?>> ReceiveNumbersAsync(TestClient client, int count, SemaphoreSlim received)
     {
         var numbers = new List<string?>();
         while (numbers.Count < count)
+        {
             numbers.Add((await client.ReceiveAsync(Long)).Text("msg"));
+            received.Release();
+        }
         return numbers;
     }
 

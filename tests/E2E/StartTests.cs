@@ -167,7 +167,8 @@ public sealed partial class StartTests
             () => server.Log.Contains("The backplane is not ready", StringComparison.Ordinal), "it waits");
         server.Terminate();
         Assert.Equal(0, await server.WaitForExitAsync(Eventually.Soon));
-        Assert.Equal("Told to stop before it had started.", Lines(server)[^1]);
+        // What the client library tells of its attempts may come at any moment, also behind it.
+        Assert.Contains("Told to stop before it had started.", Lines(server));
         Assert.DoesNotContain("   at ", server.Log, StringComparison.Ordinal);
     }
 

@@ -100,6 +100,8 @@ public sealed class PresenceTruthTests : IAsyncLifetime
             instance.Store.ToldGone(Group, X, told);
 
         await Eventually.True(async () => await VersionAsync() == told + 2, state: () => Log);
+        // It stands in Redis a moment before whoever wrote it tells.
+        await Eventually.True(() => One.Heard.Concat(Two.Heard).Any(), state: () => Log);
         Assert.Equal(["Came g x"], One.Changes.Concat(Two.Changes));
         Assert.Equal(told + 1, One.Heard.Concat(Two.Heard).Single().Member!.Version);
         // What is older than what is known, or of nobody here, contradicts nothing.

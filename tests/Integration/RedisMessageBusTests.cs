@@ -104,9 +104,15 @@ public sealed class RedisMessageBusTests : MessageBusContract
         Assert.True(await two.Bus.SubscribeAsync(channel, there, Token));
         var message = Messages.ToGroup("g", new string(letter, count));
 
-        Assert.Equal(PublishResult.To(2), await Bus.PublishAsync(channel, message, Token));
-
-        await Eventually.True(() => here.Count == 1 && there.Count == 1);
+        // On a machine that is busy for seconds so long a message may come too late to be trusted. Then that is told.
+        do
+        {
+            int gaps = here.Gaps.Count + there.Gaps.Count;
+            Assert.Equal(PublishResult.To(2), await Bus.PublishAsync(channel, message, Token));
+            await Eventually.True(
+                () => (here.Count > 0 && there.Count > 0) || here.Gaps.Count + there.Gaps.Count > gaps);
+        }
+        while (here.Count == 0 || there.Count == 0);
         Assert.Equal(message.Msg, here.Texts[0]);
         Assert.Equal(message.Msg, there.Texts[0]);
     }

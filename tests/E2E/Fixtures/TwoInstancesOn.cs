@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Xunit;
 
@@ -9,6 +10,7 @@ public sealed class TwoInstancesOn<TForm> : IAsyncLifetime
     where TForm : RedisForm, new()
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Steady = TimeSpan.FromSeconds(1);
     private ServerProcess? a;
     private ServerProcess? b;
     private int groups;
@@ -40,8 +42,36 @@ public sealed class TwoInstancesOn<TForm> : IAsyncLifetime
         await Redis.DisposeAsync();
     }
 
-    /// <summary>Waits until both take connections.</summary>
+    /// <summary>
+    /// Waits until both take connections and have found every server, also one that came back a moment ago: when an
+    /// instance finds it, it looks at all that it hears.
+    /// </summary>
     public async Task WaitUntilReadyAsync()
+    {
+        await WaitUntilReadyNowAsync();
+        var ready = Stopwatch.StartNew();
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                if (!await AreReadyAsync() || !await IsEveryServerFoundAsync())
+                    ready.Restart();
+                return ready.Elapsed > Steady;
+            },
+            "both stay ready",
+            Patience);
+    }
+
+    private async Task<bool> IsEveryServerFoundAsync()
+    {
+        foreach (var server in Redis.Servers.Where(server => server.IsRunning))
+        {
+            if ((await server.RunAsync("CLIENT", "LIST")).Split("name=aether").Length <= 2)
+                return false;
+        }
+        return true;
+    }
+
+    private async Task WaitUntilReadyNowAsync()
     {
         foreach (var server in new[] { A, B })
         {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -71,9 +72,15 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
     }
 
     /// <summary>Connects a WebSocket.</summary>
-    public async Task<ClientWebSocket> ConnectAsync(string group, string client, string query = "", string? key = null, string? subprotocol = null)
+    /// <remarks>
+    /// The receive buffer is, if it is given, how many bytes the system takes for a client that does not read: by itself
+    /// it may take many megabytes.
+    /// </remarks>
+    public async Task<ClientWebSocket> ConnectAsync(
+        string group, string client, string query = "", string? key = null, string? subprotocol = null, int receiveBuffer = 0)
     {
         var socket = new ClientWebSocket();
+        using var invoker = receiveBuffer == 0 ? null : Invoker(receiveBuffer);
         if (key is not null)
             socket.Options.SetRequestHeader("X-Aether-API-Key", key);
         if (subprotocol is not null)
@@ -84,9 +91,19 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
             Path = $"/v3/ws/group/{group}/client/{client}",
             Query = query,
         };
-        await socket.ConnectAsync(address.Uri, Cancellation);
+        await socket.ConnectAsync(address.Uri, invoker, Cancellation);
         return socket;
     }
+
+    private static HttpMessageInvoker Invoker(int receiveBuffer) => new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (context, cancellation) =>
+        {
+            var tcp = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = receiveBuffer };
+            await tcp.ConnectAsync(context.DnsEndPoint, cancellation);
+            return new NetworkStream(tcp, ownsSocket: true);
+        },
+    });
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
