@@ -56,6 +56,16 @@ public sealed class LoopRescueTests
     }
 
     [Fact]
+    public void Watcher_Ends_WithItsLoops()
+    {
+        // A process may have one host after the other, and each would leave a thread behind that adds to the pool.
+        var loops = new DeliveryLoops(1);
+        Assert.True(loops.Watcher.IsAlive);
+        loops.Dispose();
+        Assert.True(loops.Watcher.Join(TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
     public async Task RunIfQueued_RunsWhatIsInLine_OnceForAllWhoTry()
     {
         var loop = new DeliveryLoop(0, 8, TimeSpan.Zero, 1, TimeProvider.System);

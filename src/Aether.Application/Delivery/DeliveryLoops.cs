@@ -4,8 +4,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Aether.Application.Delivery;
 
-/// <summary>The loops of this instance. Connections are dealt out among them in turn.</summary>
-internal sealed class DeliveryLoops
+/// <summary>
+/// The loops of this instance. Connections are dealt out among them in turn. Once they are disposed of nobody watches over
+/// them any more; what is in them still runs.
+/// </summary>
+internal sealed class DeliveryLoops : IDisposable
 {
     /// <summary>
     /// How many frames may wait for a loop: a second's worth at a rate that two cores can still deliver. Beyond it a
@@ -15,6 +18,7 @@ internal sealed class DeliveryLoops
 
     private readonly ImmutableArray<DeliveryLoop> loops;
     private uint next;
+    private volatile bool isOver;
 
     /// <summary>Creates the loops.</summary>
     /// <param name="count">How many. 0: one for every two cores.</param>
@@ -39,11 +43,20 @@ internal sealed class DeliveryLoops
             .. Enumerable.Range(0, count)
                 .Select(index => new DeliveryLoop(index, capacity, coalesce, coalesceFrom, time)),
         ];
-        LoopRescue.Watch(this, logger ?? NullLogger<DeliveryLoops>.Instance);
+        Watcher = LoopRescue.Watch(this, logger ?? NullLogger<DeliveryLoops>.Instance);
     }
 
     /// <summary>All of them.</summary>
     internal ImmutableArray<DeliveryLoop> All => loops;
+
+    /// <summary>The thread that watches over them.</summary>
+    internal Thread Watcher { get; }
+
+    /// <summary>Whether they were disposed of.</summary>
+    internal bool IsOver => isOver;
+
+    /// <inheritdoc/>
+    public void Dispose() => isOver = true;
 
     /// <summary>The loop for the next connection.</summary>
     public DeliveryLoop Next() => loops[(int)(Interlocked.Increment(ref next) % (uint)loops.Length)];

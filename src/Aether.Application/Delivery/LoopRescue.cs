@@ -30,13 +30,19 @@ internal sealed class LoopRescue(int loops)
 
     private readonly uint[] before = new uint[loops];
 
-    /// <summary>Watches loops, and the pool, for as long as somebody has them.</summary>
-    public static void Watch(DeliveryLoops loops, ILogger logger)
+    /// <summary>
+    /// Watches loops, and the pool, until they are disposed of, or nobody has them any more. A process may have one host
+    /// after the other.
+    /// </summary>
+    /// <returns>The thread that does.</returns>
+    public static Thread Watch(DeliveryLoops loops, ILogger logger)
     {
         var weak = new WeakReference<DeliveryLoops>(loops);
         var rescue = new LoopRescue(loops.All.Length);
         var relief = new PoolRelief(new SharedPool(), logger);
-        new Thread(() => Run(weak, rescue, relief)) { IsBackground = true, Name = "Aether loop rescue" }.Start();
+        var watcher = new Thread(() => Run(weak, rescue, relief)) { IsBackground = true, Name = "Aether loop rescue" };
+        watcher.Start();
+        return watcher;
     }
 
     /// <summary>Has run what was in line at the last look, and has not been run since.</summary>
@@ -62,12 +68,13 @@ internal sealed class LoopRescue(int loops)
             relief.Look();
         }
         while (TryLook(weak, rescue));
+        relief.End();
     }
 
     // A method of its own, so that nothing holds the loops while the thread sleeps.
     private static bool TryLook(WeakReference<DeliveryLoops> weak, LoopRescue rescue)
     {
-        if (!weak.TryGetTarget(out var loops))
+        if (!weak.TryGetTarget(out var loops) || loops.IsOver)
             return false;
         rescue.Look(loops.All);
         return true;

@@ -58,6 +58,13 @@ internal sealed class PoolRelief(IWorkerPool pool, ILogger logger) : IThreadPool
         pool.Queue(this);
     }
 
+    /// <summary>Nobody looks after the pool any more: it gets back what it had.</summary>
+    public void End()
+    {
+        if (relieving)
+            TakeBack();
+    }
+
     private void Relieve()
     {
         (relieving, calm) = (true, 0);
