@@ -10,12 +10,14 @@ export interface ErrorDetails {
     field?: string;
     /** and which rule it breaks. */
     rule?: string;
+    /** Who holds the lease. */
+    holder?: string;
 }
 /** What went wrong, with a code for programs and a text for people. */
 export declare class AetherError extends Error implements ErrorDetails {
     /**
      * The server's or a handler's, or one of the client's own: `invalid_message`, `closed`, `connection_lost`,
-     * `outbox_full`, `timeout`, `aborted`, `not_handled`, `failed`.
+     * `outbox_full`, `timeout`, `aborted`, `not_handled`, `failed`; of a result `invalid_result`.
      */
     code: string;
     retryable: boolean;
@@ -23,7 +25,13 @@ export declare class AetherError extends Error implements ErrorDetails {
     closeCode?: number;
     field?: string;
     rule?: string;
+    holder?: string;
     constructor(code: string, message: string, details?: ErrorDetails);
+}
+/** What a handler throws that will not carry out a command: `rejected`, and not `failed`. */
+export declare class RejectError extends Error {
+    code: string;
+    constructor(message: string, code?: string);
 }
 /**
  * A V3 message as it is received. Numbers in `payload` are JavaScript's: whole numbers beyond 2^53 lose digits, so
@@ -46,6 +54,14 @@ export interface Message<Payload = Record<string, any>> {
     reply_to?: string;
     /** With target `role`: the role that it is for. */
     to_role?: Role;
+    /** Its sender holds this lease: refuse a term that is lower than one that was seen. */
+    lease?: LeaseClaim;
+    /** One's own part of a command that reports back. It is not sent. */
+    execution?: {
+        command_id: string;
+        attempt: number;
+        deadline: string;
+    };
     /** Of a kept message: its place in its channel. It is not sent. */
     pos?: string;
 }
@@ -57,6 +73,19 @@ export interface Incoming<Payload = Record<string, any>> extends Message<Payload
     readonly recovered?: true;
     /** Answers its sender, by hand; a handler does it by itself. A message needs an `id` to be answered. */
     reply(result?: unknown): Promise<void>;
+}
+/** What a handler gets beside the payload. */
+export interface Task<Payload = Record<string, any>> extends Incoming<Payload> {
+    /**
+     * Says how far it is: an object of at most 2 KiB, ten times a second at most, the last word counts. Goes nowhere where
+     * there is no `execution`.
+     */
+    progress(progress: object): void;
+    /**
+     * Aborts when the command is canceled, tried anew or at its deadline; never where there is no `execution`. Who throws then
+     * was canceled.
+     */
+    readonly signal: AbortSignal;
 }
 /**
  * A message to send. Left out, `msg_type` is `cmd` where there is a `cmd` and otherwise `msg`, `target` is `direct`
@@ -142,6 +171,154 @@ export interface Options {
     /** A replacement for the global one. */
     fetch?: typeof globalThis.fetch;
 }
+/** What a message says of a lease: the server takes it only from whoever holds it in this term. */
+export interface LeaseClaim {
+    name: string;
+    term: number;
+}
+/** A name in the group that this client holds, and nobody else. It is renewed by itself, over reconnects too. */
+export interface Lease extends LeaseClaim {
+    readonly name: string;
+    /** Higher than that of every holder before, so that who hears of it can refuse the lower ones. */
+    readonly term: number;
+    /** When it ends unless it is renewed, by the server's clock. */
+    readonly expiresAt: string;
+    /**
+     * Aborts when it is not this client's any more: the server says so, or it could not be renewed in time, or this client
+     * was closed. What only its holder may do ends here. `release()` does not abort it.
+     */
+    readonly lost: AbortSignal;
+    release(limits?: Limits): Promise<void>;
+    /** The same, for `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+export interface LeaseOptions extends Limits {
+    /** How long it lasts without being renewed, 1,000 to 60,000 ms. Default 10,000. */
+    ttl?: number;
+    /** Waits until it is free, without a limit unless `timeout` says one. Otherwise `lease_held` rejects it. */
+    wait?: boolean;
+}
+/** A count, or, above 0 and below 1, a share of the targets, rounded up. */
+export type Amount = number;
+/** How a command is carried out. Times are in ms. What is left out is as the server has it by default. */
+export interface CommandOptions extends Limits {
+    /** 1 to 1,000 client ids, present or not. Default: everybody who is present. */
+    to?: string[];
+    /** Only members of this role, where `to` is left out. */
+    role?: Role;
+    /** `continuous`: also who comes while it runs. Default `snapshot`: who is there at the start. */
+    targets?: "snapshot" | "continuous";
+    /** From a member's turn until it takes the command, being away included. Default 10,000. */
+    deliveryTimeout?: number;
+    /** In progress without a word. Default 0: for ever. */
+    inProgressTimeout?: number;
+    /** For all of it. Default 60,000, at most a day. */
+    deadline?: number;
+    /** How often a member that failed or timed out is asked, 1 to 10. Default 1. */
+    attempts?: number;
+    /** How many have to succeed. Default: all. */
+    minSucceeded?: Amount;
+    /** Cancels the rest when so many have succeeded. */
+    stopAtQuorum?: boolean;
+    /** How many may be at it at a time. Default: all. */
+    maxConcurrency?: Amount;
+    /** How many have had their turn after each batch: `[1, 0.1, 1]` is one, a tenth, everybody (`1` in the last place). */
+    batches?: Amount[];
+    /** After each batch waits for `resume()`. */
+    pause?: boolean;
+    /** Stops all of it when more than `failures` of those that carried it out failed, and at least `minExecuted` did. */
+    abort?: {
+        failures: Amount;
+        minExecuted?: number;
+    };
+    /** Only if this client holds the lease; members get it with the command. */
+    lease?: Lease | LeaseClaim;
+    /** A text beside the payload. */
+    msg?: string;
+    /** Of the order: the same id again is the same command. By default random digits. */
+    id?: string;
+}
+export type ExecutionStatus = "queued" | "sent" | "in_progress" | "succeeded" | "failed" | "rejected" | "timed_out" | "canceled" | "undeliverable";
+export type CommandStatus = "in_progress" | "paused" | "succeeded" | "incomplete" | "failed" | "canceled" | "aborted" | "timed_out";
+/** How far one member is. */
+export interface MemberRun<Result = Record<string, any>> {
+    status: ExecutionStatus;
+    /** How often it was asked. */
+    attempt: number;
+    /** The last that it said while it was at it. */
+    progress?: Record<string, any>;
+    result?: Result;
+    error?: {
+        code: string;
+        message?: string;
+    };
+}
+/** Where a command stands, and what happened since the turn of the loop before. */
+export interface CommandTurn<Result = Record<string, any>> {
+    version: number;
+    status: CommandStatus;
+    reason?: string;
+    batch: number;
+    counts: {
+        [status in ExecutionStatus]?: number;
+    };
+    changes: (MemberRun<Result> & {
+        client_id: string;
+    })[];
+}
+/**
+ * A command that was given, live. It goes on over reconnects, and at the server without this client. A loop over it gets
+ * all that changes, and ends with it; progress that comes faster than the loop is left out but for the last.
+ */
+export interface CommandRun<Result = Record<string, any>> extends AsyncIterable<CommandTurn<Result>> {
+    readonly id: string;
+    /** How many members it is for. */
+    readonly targets: number;
+    readonly status: CommandStatus;
+    /** Why it is paused or has ended: `batch_ended`, `too_few_succeeded`, `too_many_failed`, `requested`, `deadline` … */
+    readonly reason?: string;
+    /** Which batch has begun, from 1. */
+    readonly batch: number;
+    /** Grows with each change; 0 before the first is heard. */
+    readonly version: number;
+    /** How many members are how far. */
+    readonly counts: {
+        readonly [status in ExecutionStatus]?: number;
+    };
+    /** Those of which something is known, by client id. */
+    readonly members: ReadonlyMap<string, MemberRun<Result>>;
+    /**
+     * Resolves with this object at its end, whatever that is. Rejects only if this client is closed before, or may not
+     * follow it.
+     */
+    readonly done: Promise<CommandRun<Result>>;
+    /** Calls it off: who is at it is asked to stop, and has 10 s. */
+    cancel(limits?: Limits): Promise<unknown>;
+    /** Begins the next batch of one that is paused. */
+    resume(limits?: Limits): Promise<unknown>;
+    /** Gives a new command to those that did not succeed. */
+    retry(limits?: Limits): Promise<CommandRun<Result>>;
+}
+export interface CommandListQuery extends Limits {
+    status?: CommandStatus;
+    offset?: number;
+    limit?: number;
+}
+/** What the server has of a command. */
+export interface CommandSummary {
+    command_id: string;
+    cmd: string;
+    from_id: string;
+    status: CommandStatus;
+    reason?: string;
+    batch: number;
+    counts: {
+        [status in ExecutionStatus]?: number;
+    };
+    created_at: string;
+    ended_at?: string;
+    version: number;
+}
 export type State = "connecting" | "open" | "reconnecting" | "closing" | "closed";
 /** Where the connection stands, for programs (`code`) and for people (`reason`). */
 export interface Snapshot {
@@ -187,6 +364,13 @@ export type Events<C = Commands, S = Record<string, any>> = {
         since: string;
         types?: string[];
     };
+    /** A lease of the group went to somebody, or is free (`holder` null). */
+    lease: {
+        name: string;
+        holder: string | null;
+        term: number;
+        expires_at: string | null;
+    };
     /** A send that failed, or an error that belongs to no send. */
     error: AetherError;
 } & {
@@ -230,7 +414,11 @@ export interface Limits {
     timeout?: number | null;
     signal?: AbortSignal;
 }
-export interface SendLimits extends Limits {
+export interface RequestLimits extends Limits {
+    /** Sent only while this client holds the lease in this term; otherwise `stale_term` rejects it. */
+    lease?: LeaseClaim;
+}
+export interface SendLimits extends RequestLimits {
     /** false: it is done when it is written, and nobody says whether it arrived. */
     ack?: boolean;
 }
@@ -257,7 +445,7 @@ export interface GroupRequest<P = Record<string, any>> extends AsyncIterable<Ans
     missing: string[];
 }> {
 }
-export interface GroupLimits extends Limits {
+export interface GroupLimits extends RequestLimits {
     /** Only members of this role are waited for. */
     role?: Role;
     /** Who is waited for; by default everybody in the roster but oneself. */
@@ -332,15 +520,37 @@ export interface Connection<C = Commands, S = Record<string, any>> extends Async
      * or any that a send can have. To `aether` it asks the server itself, which answers at once: with `unknown_command`,
      * for example. What was asked of the server is not sent again when the connection breaks.
      */
-    request<K extends string>(to: string, cmd: K, payload?: PayloadOf<C, K>, limits?: Limits): Promise<Message<ReplyOf<C, K>>>;
+    request<K extends string>(to: string, cmd: K, payload?: PayloadOf<C, K>, limits?: RequestLimits): Promise<Message<ReplyOf<C, K>>>;
     /** Reads what the server keeps, a page at a time. Rejects as a `request` does; a wrong `after` is an `invalid_message`. */
     history(what?: HistoryQuery): Promise<HistoryPage>;
+    /**
+     * Gives a command that reports back, to all of the group unless the options say otherwise. Resolves when it has begun: with
+     * the command, live. Rejects with `no_recipients`, `forbidden`, `stale_term`, or as a `request` does; if the connection
+     * breaks before the answer it is asked for again with the same `id`. 30 s unless `timeout` says otherwise.
+     */
+    command<K extends string>(cmd: K, payload?: PayloadOf<C, K>, options?: CommandOptions): Promise<CommandRun<ReplyOf<C, K>>>;
+    /** Follows a command that somebody gave. Resolves when the first is heard of it. */
+    watch<Result = Record<string, any>>(id: string, limits?: Limits): Promise<CommandRun<Result>>;
+    /** The group's commands that the server still has, the newest first. */
+    commands(which?: CommandListQuery): Promise<{
+        commands: CommandSummary[];
+        total: number;
+    }>;
+    /**
+     * Takes a lease: one client of the group holds a name at a time. Rejects with `lease_held`, `holder` and `retryAfter` if
+     * another one does, unless it is to `wait`.
+     */
+    lease(name: string, options?: LeaseOptions): Promise<Lease>;
     /**
      * Carries out a command. What the handler returns or throws goes back to a sender that wants a reply; a message that
      * comes twice is carried out once. A second handler of a command replaces the first. Returns a function that takes
      * the handler away.
+     *
+     * Of a command that reports back (`message.execution`) the handler's beginning, `progress` and end go to the server, over
+     * as many connections as it takes: what it returns is the result (at most 16 KiB), what it throws makes it `failed`, a
+     * `RejectError` `rejected`.
      */
-    handle<K extends string>(cmd: K, handler: (payload: PayloadOf<C, K>, message: Incoming<PayloadOf<C, K>>) => unknown): () => void;
+    handle<K extends string>(cmd: K, handler: (payload: PayloadOf<C, K>, message: Task<PayloadOf<C, K>>) => unknown): () => void;
     /** Returns a function that takes the listener away. */
     on<E extends keyof Events<C, S>>(event: E, listener: (value: Events<C, S>[E]) => void): () => void;
     on(event: `cmd:${string}`, listener: (value: Incoming) => void): () => void;

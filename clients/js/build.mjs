@@ -49,7 +49,7 @@ writeFileSync(join(target, "aether.js.map"), JSON.stringify({ ...lastMap, source
 const types = mkdtempSync(join(tmpdir(), "aether-types-"));
 try {
   execFileSync(process.execPath, [join(home, "node_modules/typescript/bin/tsc"), "-p", home, "--outDir", types], { stdio: "inherit" });
-  const modules = ["errors", "types/message", "types/options", "types/connection", "types/client", "connection"];
+  const modules = ["errors", "types/message", "types/options", "types/leases", "types/commands", "types/connection", "types/client", "connection"];
   const text = modules
     .map(name => readFileSync(join(types, "clients/js/src", `${name}.d.ts`), "utf8"))
     .map(text => text.replace(/^import .*;\n/gm, "").replace(/^\/\*\* A message that the server[^]*$/m, "").replace(/^export \{\};\n/gm, ""))

@@ -24,6 +24,8 @@ export const FUNCTION: Rule = [value => typeof value === "function", "a function
 export const FLAG: Rule = [value => typeof value === "boolean", "true or false"];
 /** `Infinity` and `null` mean: no limit. */
 export const TIME: Rule = [value => value == null || (typeof value === "number" && value >= 0), "ms, Infinity or null"];
+/** One that the server has to know. */
+export const MS: Rule = [value => value >= 0 && value < Infinity, "ms"];
 export const LIMITS: Rules = { timeout: TIME, signal: [value => !value || value.addEventListener, "an AbortSignal"] };
 
 /** Refuses a name that nobody knows: a misspelled one would be taken in silence. */

@@ -6,6 +6,12 @@ export const ASKS = "?";
 /** The id of the server itself. */
 export const SERVER = "aether";
 
+/** What `await using` calls. */
+export const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
+
+/** The event that only `subscribe` listens to: behind `state`. */
+export const CHANGE = "change";
+
 export const INVALID = 4000;
 export const UNAUTHORIZED = 4001;
 /** How often in a row an invalid message may cost the connection. */

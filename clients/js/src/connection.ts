@@ -1,6 +1,6 @@
 import { ANY, FLAG, LIMITS, mustBe, OBJECT, only, onlyLimits, type Rules } from "./checks";
-import { ASKS, REQUEST_TIMEOUT, SERVER } from "./codes";
-import { CHANGE, createCore } from "./core";
+import { ASKS, ASYNC_DISPOSE, CHANGE, REQUEST_TIMEOUT } from "./codes";
+import { createCore } from "./core";
 import { requestGroup } from "./group-request";
 import { iterate } from "./iterator";
 import { settingsOf } from "./settings";
@@ -9,9 +9,11 @@ import type { Connection } from "./types/client";
 import type { Limits, SendLimits } from "./types/connection";
 import type { Commands, Outgoing } from "./types/message";
 import type { Options } from "./types/options";
+import { LEASE } from "./wire";
 
 const OPEN_TIMEOUT = 30_000;
-const SEND_LIMITS: Rules = { ...LIMITS, ack: FLAG };
+const REQUEST_LIMITS: Rules = { ...LIMITS, lease: LEASE };
+const SEND_LIMITS: Rules = { ...REQUEST_LIMITS, ack: FLAG };
 /** What is asked for is the server's to check. */
 const HISTORY: Rules = { ...LIMITS, channel: ANY, after: ANY, limit: ANY };
 
@@ -80,15 +82,19 @@ export function connect<C = Commands, S = Record<string, any>>(options: Options)
     direct: (to, message, how) => sender({ target: "direct", to_id: to })(message, how),
     broadcast: sender({ target: "broadcast" }),
     async request(to, cmd, payload, limits = {}) {
-      onlyLimits(limits);
+      only(limits, "limits", REQUEST_LIMITS);
       const message: Outgoing = { reply_to: ASKS, msg_type: "cmd", target: "direct", to_id: to, cmd, payload };
       return deliver(message, { timeout: REQUEST_TIMEOUT, ...limits, reply: true, to }, `${cmd}: no answer from ${to}`);
     },
     async history(how = {}) {
       only(how, "history", HISTORY);
       const { channel = "group", after, limit, ...limits } = how;
-      return (await me.request(SERVER, "history.read", { channel, after, limit }, limits)).payload;
+      return core.asking.ask("history.read", { channel, after, limit }, limits);
     },
+    command: core.commands.start,
+    watch: core.commands.watch,
+    commands: core.commands.list,
+    lease: core.lease,
     handle: core.handlers.handle,
     on: events.on as any,
     once: events.once as any,
@@ -111,7 +117,7 @@ export function connect<C = Commands, S = Record<string, any>>(options: Options)
     },
     disconnect: close,
     close,
-    [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]: () => close(),
+    [ASYNC_DISPOSE]: () => close(),
   } as Partial<Connection<Commands, any>>);
   core.connect();
   return me as Connection<any, any>;

@@ -1,10 +1,16 @@
+import { createAsking } from "./asking";
 import { onlyLimits } from "./checks";
+import { CHANGE } from "./codes";
+import { createCommands } from "./commands";
 import { createEmitter } from "./emitter";
 import { AetherError, passing } from "./errors";
+import { createExecutions } from "./executions";
 import { createHandlers } from "./handlers";
 import { createHeartbeat } from "./heartbeat";
 import { createHistory } from "./history";
 import { createInbox } from "./inbox";
+import { createLeases } from "./leases";
+import { createLine } from "./line";
 import { createLink } from "./link";
 import { createOutbox } from "./outbox";
 import { watchPage } from "./page";
@@ -16,8 +22,6 @@ import { after, now } from "./times";
 import type { Limits } from "./types/connection";
 import { encode } from "./wire";
 
-/** The event that only `subscribe` listens to: behind `state`. */
-export const CHANGE = "change";
 const CLOSE_TIMEOUT = 5_000;
 const PING_TIMEOUT = 10_000;
 const SILENT = "no answer to a heartbeat";
@@ -41,12 +45,14 @@ export const createCore = (settings: Settings, me: any) => {
       me.welcome = payload;
       history.onPositions(payload);
       outbox.onWelcome(payload);
+      line.onWelcome(payload);
       standing.say();
     },
     opened(since) {
       const { heartbeat = me.welcome.heartbeat_interval_ms } = settings;
       alive.start(heartbeat);
       outbox.sendWaiting();
+      commands.onOpen();
       if (since) gap("reconnected", new Date(since).toISOString(), history.notReplayed());
     },
     received(kind, message) {
@@ -68,6 +74,7 @@ export const createCore = (settings: Settings, me: any) => {
       if (state === "closed") {
         outbox.end(over!);
         standing.end(over!);
+        commands.end(over!);
         unwatch();
       }
       events.emit("state", { ...snapshot, previous });
@@ -76,7 +83,11 @@ export const createCore = (settings: Settings, me: any) => {
   });
   const outbox = createOutbox(settings.outbox, link.write, history.msToRepeat);
   const deliver = createSender(settings, outbox, () => over);
-  const handlers = createHandlers(deliver, events);
+  const line = createLine(events, () => over);
+  const asking = createAsking(deliver);
+  const commands = createCommands(asking, line);
+  const executions = createExecutions(asking, line, events);
+  const handlers = createHandlers(deliver, events, executions);
   const presence = createPresence(deliver, events);
   const standing = createStanding(deliver, outbox.isOpen, message => encode(message, client, group));
   const gap = (reason: string, since: string, types?: unknown) => {
@@ -84,7 +95,7 @@ export const createCore = (settings: Settings, me: any) => {
     if (!known || types.includes("presence")) presence.refresh()?.catch(error => events.emit("error", error));
     events.emit("gap", { reason, since, ...known });
   };
-  const inbox = createInbox(settings, { events, outbox, handlers, presence, gap });
+  const inbox = createInbox(settings, { events, outbox, handlers, commands, executions, presence, gap });
 
   const ping = async (limits: Limits = {}): Promise<number> => {
     onlyLimits(limits);
@@ -96,7 +107,8 @@ export const createCore = (settings: Settings, me: any) => {
   const alive = createHeartbeat(ping, () => link.feed("lost", { code: "heartbeat_lost", reason: SILENT }));
 
   return {
-    events, link, outbox, history, deliver, handlers, presence, standing,
+    events, link, outbox, history, deliver, asking, commands, handlers, presence, standing,
+    lease: createLeases(client, asking, events, () => over),
     ping: (limits?: Limits) => alive.probe(limits),
     over: () => over,
     connect(): void {

@@ -13,7 +13,7 @@ export const createEmitter = () => {
   };
   /** A name that is no event is refused: its listener would wait for ever. */
   const checked = (once: boolean) => (event: string, listener: Listener): (() => void) => {
-    if (!/^cmd:./.test(event)) mustBeKnown("event", event, "msg cmd presence state recovered gap error cmd:<name>");
+    if (!/^cmd:./.test(event)) mustBeKnown("event", event, "msg cmd presence state recovered gap lease error cmd:<name>");
     mustBe(FUNCTION, "listener", listener);
     return listen(event, listener, once);
   };

@@ -10,13 +10,15 @@ export interface ErrorDetails {
   field?: string;
   /** and which rule it breaks. */
   rule?: string;
+  /** Who holds the lease. */
+  holder?: string;
 }
 
 /** What went wrong, with a code for programs and a text for people. */
 export class AetherError extends Error implements ErrorDetails {
   /**
    * The server's or a handler's, or one of the client's own: `invalid_message`, `closed`, `connection_lost`,
-   * `outbox_full`, `timeout`, `aborted`, `not_handled`, `failed`.
+   * `outbox_full`, `timeout`, `aborted`, `not_handled`, `failed`; of a result `invalid_result`.
    */
   code!: string;
   retryable!: boolean;
@@ -24,10 +26,21 @@ export class AetherError extends Error implements ErrorDetails {
   closeCode?: number;
   field?: string;
   rule?: string;
+  holder?: string;
 
   constructor(code: string, message: string, details?: ErrorDetails) {
     super(message);
     Object.assign(this, { name: "AetherError", code, retryable: false }, details);
+  }
+}
+
+/** What a handler throws that will not carry out a command: `rejected`, and not `failed`. */
+export class RejectError extends Error {
+  code!: string;
+
+  constructor(message: string, code = "rejected") {
+    super(message);
+    Object.assign(this, { name: "RejectError", code });
   }
 }
 

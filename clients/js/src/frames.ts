@@ -4,7 +4,8 @@ import { isObject } from "./checks";
 import { SERVER } from "./codes";
 import type { Message } from "./types/message";
 
-export type Kind = "welcome" | "ack" | "error" | "gap" | "recovered" | "pong" | "roster" | "presence" | "msg" | "cmd";
+export type Kind = "welcome" | "ack" | "error" | "gap" | "recovered" | "command.event" | "execution.cancel" | "pong" | "roster"
+  | "lease" | "presence" | "msg" | "cmd";
 
 /** A message, or undefined where the text is none. */
 export const read = (data: any): Message | undefined => {
@@ -28,9 +29,10 @@ export const kindOf = ({ msg_type, target, from_id, to_id, group_id, cmd }: Mess
     heartbeat: target === "echo" && from_id === client && "pong",
     // A roster counts only for whoever asked for it.
     presence: server && cmd === "roster" ? cmd
-      : target === "group" && group_id === group && is(server ? /^changes$/ : /^(join|leave|update)$/) && "presence",
+      : target === "group" && group_id === group
+        && (server && cmd === "lease" ? cmd : is(server ? /^changes$/ : /^(join|leave|update)$/) && "presence"),
     // An ack counts only for whoever has the id that it answers, a welcome only as the first frame.
     cmd: !server || !is(RESERVED) ? "cmd"
-      : target === "direct" && is(to_id === client ? /^(ack|error|welcome|gap|recovered)$/ : /^(ack|welcome)$/) && cmd,
+      : target === "direct" && is(to_id === client ? /^(ack|error|welcome|gap|recovered|command\.event|execution\.cancel)$/ : /^(ack|welcome)$/) && cmd,
   } as any)[msg_type];
 };

@@ -4,11 +4,11 @@ import type { Emitter } from "./emitter";
 import type { AetherError } from "./errors";
 import type { Sender } from "./sender";
 import { within } from "./times";
-import { ROLE } from "./wire";
+import { LEASE, ROLE } from "./wire";
 import type { Answer, GroupLimits, GroupRequest } from "./types/connection";
 import type { Member, Message } from "./types/message";
 
-const GROUP_LIMITS: Rules = { ...LIMITS, role: ROLE, expect: [Array.isArray, "a list"] };
+const GROUP_LIMITS: Rules = { ...LIMITS, lease: LEASE, role: ROLE, expect: [Array.isArray, "a list"] };
 
 /** A command to everybody in the group, and what they answer. */
 export const requestGroup = (
@@ -24,7 +24,7 @@ export const requestGroup = (
 
   const run = async () => {
     only(how, "limits", GROUP_LIMITS);
-    const { timeout = REQUEST_TIMEOUT, role, expect } = how;
+    const { timeout = REQUEST_TIMEOUT, role, expect, lease } = how;
     const enough = new AbortController();
     const limits = { timeout: null, signal: enough.signal };
     try {
@@ -42,7 +42,7 @@ export const requestGroup = (
           names = expect ?? (await roster(limits)).filter(one => !role || one.role === role).map(one => one.client_id).filter(name => name !== self);
           open = new Set(names);
           // With nobody to wait for it is a command like another.
-          await deliver({ reply_to: ASKS, msg_type: "cmd", target: "group", cmd, payload }, names[0] ? { ...limits, reply: true, each } : limits);
+          await deliver({ reply_to: ASKS, msg_type: "cmd", target: "group", cmd, payload }, { ...limits, lease, ...(names[0] && { reply: true, each }) });
         };
         ask().then(resolve, reject);
         // Who leaves does not answer any more.

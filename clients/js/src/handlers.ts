@@ -1,29 +1,19 @@
-import { FUNCTION, hide, isObject, like, mustBe } from "./checks";
+import { answerOf, failure, notHandled } from "./answers";
+import { FUNCTION, hide, like, mustBe } from "./checks";
 import { ASKS, SERVER } from "./codes";
 import type { Emitter } from "./emitter";
 import { AetherError, invalid, textOf } from "./errors";
+import { isExecution, type createExecutions } from "./executions";
 import type { Sender } from "./sender";
 import type { Incoming, Message, Outgoing } from "./types/message";
 
 const REMEMBERED = 1_000;
 const COMMAND = like(/^.{1,256}$/su);
 
-/** A text for the wire: not long, and no half of a surrogate pair. */
-const sound = (text: string) => text.slice(0, 1_000).replace(/[\ud800-\udfff]/gu, "\ufffd");
-
-// What is no object, or becomes something else as JSON, is wrapped.
-const answerOf = (result: any): Outgoing => ({
-  cmd: "reply", payload: result === undefined || (isObject(result) && JSON.stringify(result)?.[0] === "{") ? result : { value: result },
-});
-
-const failure = (error: any, text = textOf(error)): Outgoing => ({
-  cmd: "reply_error", msg: sound(text), payload: { code: typeof error?.code === "string" ? sound(error.code) : "failed" },
-});
-
 type Handler = (payload: any, message: any) => unknown;
 
 /** Carries out commands, and answers those whose sender wants it. */
-export const createHandlers = (deliver: Sender, events: Emitter) => {
+export const createHandlers = (deliver: Sender, events: Emitter, executions: ReturnType<typeof createExecutions>) => {
   const handlers = new Map<string, Handler>();
   const handled = new Map<string, Outgoing | null>(); // sender and id: the answer, null before
 
@@ -47,6 +37,9 @@ export const createHandlers = (deliver: Sender, events: Emitter) => {
     let content = handled.get(once);
     if (content === undefined) {
       if (message.id) handled.set(once, null);
+      // A handler need not ask whether it is a command that reports back.
+      hide(message, "signal", new AbortController().signal);
+      hide(message, "progress", () => {});
       if (handled.size > REMEMBERED) handled.delete(handled.keys().next().value!);
       try {
         content = answerOf(await handler(message.payload, message));
@@ -63,6 +56,7 @@ export const createHandlers = (deliver: Sender, events: Emitter) => {
     /** What listeners and handlers get: a message that can be answered. */
     received(message: any): Incoming {
       hide(message, "wantsReply", !!message.id && message.reply_to === ASKS && message.from_id !== SERVER);
+      if (isExecution(message)) return executions.received(message);
       return hide(message, "reply", async (result: unknown) => {
         message.wantsReply = false;
         return answer(message, answerOf(result));
@@ -77,8 +71,9 @@ export const createHandlers = (deliver: Sender, events: Emitter) => {
     /** @param elsewhere whether somebody else of the application may answer it by hand */
     onCommand(message: Incoming, elsewhere: unknown): void {
       const handler = handlers.get(message.cmd!);
-      if (handler) carryOut(message, handler);
-      else if (message.wantsReply && !elsewhere) answerQuietly(message, failure({ code: "not_handled" }, message.cmd + " is not handled"));
+      if (isExecution(message)) executions.onCommand(message, handler, elsewhere);
+      else if (handler) carryOut(message, handler);
+      else if (message.wantsReply && !elsewhere) answerQuietly(message, failure(notHandled(message.cmd)));
     },
   };
 };

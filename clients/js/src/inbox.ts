@@ -13,18 +13,20 @@ interface Parts {
   events: Emitter;
   outbox: Outbox;
   handlers: ReturnType<typeof createHandlers>;
+  commands: { onEvent(payload: Message["payload"]): void };
+  executions: { onCancel(message: Message): void };
   presence: { onEvent(message: Message): void };
   gap(reason: string, since: string, types?: string[]): void;
 }
 
-const errorOf = ({ msg, payload: { code, retryable, retry_after_ms, field } }: Message) =>
-  new AetherError(String(code ?? "failed"), msg ?? "", { retryable: !!retryable, retryAfter: retry_after_ms, field });
+const errorOf = ({ msg, payload: { code, retryable, retry_after_ms, field, holder } }: Message) =>
+  new AetherError(String(code ?? "failed"), msg ?? "", { retryable: !!retryable, retryAfter: retry_after_ms, field, ...(holder && { holder }) });
 
-/** So many members of a roster, or kept messages that were read, count as one message for the rate. */
+/** So many members of a roster or a command, or commands or kept messages that were read, count as one message for the rate. */
 const PARTS_A_MESSAGE = 5;
 
 /** Takes each frame where it belongs. */
-export const createInbox = ({ client }: Settings, { events, outbox, handlers, presence, gap }: Parts) => {
+export const createInbox = ({ client }: Settings, { events, outbox, handlers, commands, executions, presence, gap }: Parts) => {
   const settle = (entry: Entry | undefined, message: Message, error?: AetherError): unknown => {
     if (error) entry?.reject(error);
     else entry?.resolve(entry.reply ? message : message.payload);
@@ -38,7 +40,7 @@ export const createInbox = ({ client }: Settings, { events, outbox, handlers, pr
     const isReply = msg_type === "cmd" && /^reply(_error)?$/.test(cmd!);
     const entry = outbox.waitsFor(reply_to);
     if (!entry?.reply || (entry.to && entry.to !== from_id)) return isReply;
-    if (from_id === SERVER) outbox.spend(payload.messages?.length / PARTS_A_MESSAGE);
+    if (from_id === SERVER) outbox.spend((payload.messages ?? payload.commands ?? payload.executions)?.length / PARTS_A_MESSAGE);
     const error = isReply && cmd !== "reply" ? errorOf(message) : undefined;
     if (!entry.each) return settle(entry, message, error);
     entry.each(message, error);
@@ -55,7 +57,9 @@ export const createInbox = ({ client }: Settings, { events, outbox, handlers, pr
     }
     else if (kind === "ack") asked?.reply ? outbox.acked(asked) : settle(asked, message);
     else if (kind === "gap") gap("the server may have missed messages", payload.since, payload.types);
-    else if (kind === "recovered") events.emit(kind, payload);
+    else if (kind === "recovered" || kind === "lease") events.emit(kind, payload);
+    else if (kind === "command.event") commands.onEvent(payload);
+    else if (kind === "execution.cancel") executions.onCancel(message);
     else if (kind === "error") {
       const error = errorOf(message);
       if (error.code === "rate_limited") outbox.slowDown(error.retryAfter);

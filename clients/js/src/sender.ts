@@ -9,7 +9,10 @@ import { encode, utf8 } from "./wire";
 
 const ACK_TIMEOUT = 30_000;
 
-export type How = SendLimits & Partial<Pick<Entry, "reply" | "to" | "first" | "urgent" | "acked" | "each">>;
+export type How = SendLimits & Partial<Pick<Entry, "reply" | "to" | "first" | "urgent" | "acked" | "each">> & {
+  /** Called when it is written. */
+  onWritten?(): void;
+};
 
 /**
  * Checks a message and hands it to the outbox. The promise is settled by the ack, or, with `reply`, by what answers it.
@@ -20,14 +23,15 @@ export const createSender = ({ client, group }: Settings, outbox: Outbox, over: 
     within<any>(how, what, (resolve, reject) => {
       const late = over();
       if (late) throw late;
-      const { ack = true } = how;
+      const { ack = true, lease = message.lease } = how;
       const id = message.id ?? random();
-      const text = encode(ack ? { ...message, id } : message, client, group, how.to);
+      const text = encode({ ...message, lease, ...(ack && { id }) }, client, group, how.to);
       let stop = () => {};
       outbox.add({
         ...how, id, text, ack, byteCount: utf8(text).length, resolve, reject,
         onSent() {
           stop();
+          how.onWritten?.();
           if (how.timeout === undefined && ack) stop = lateAfter(ACK_TIMEOUT, what, reject);
         },
         onCut(error, ms) {

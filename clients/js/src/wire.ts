@@ -8,6 +8,10 @@ import type { Outgoing } from "./types/message";
 
 export const ID = like(/^(?!aether$)[\w-]{1,64}$/);
 const NAME = like(/^[ -~]{1,64}$/);
+/** Also the object that one holds a lease by. */
+export const LEASE: Rule = [
+  value => isObject(value) && ID[0](value.name) && Number.isSafeInteger(value.term) && value.term > 0, "{name, term}",
+];
 const orNull = ([valid, text]: Rule): Rule => [value => value === null || valid(value), text];
 export const ROLE = orNull(like(/^(controller|worker|observer)?$/));
 
@@ -26,7 +30,9 @@ const FIELDS: Rules = {
   id: NAME,
   reply_to: NAME,
   to_role: like(/^(controller|worker|observer)$/),
+  lease: LEASE,
   pos: ANY, // not sent
+  execution: ANY,
 };
 
 const MAX_DEPTH = 64;
@@ -39,22 +45,23 @@ const check: Check = (valid, field, text) => {
   if (!valid) throw invalid(field, "must be " + text);
 };
 
-/** JSON of a payload that is sound. */
-const jsonOf = (payload: unknown): string => {
+/** JSON of a payload, or of an object in it, that is sound. */
+export const jsonOf = (payload: unknown, field = "payload", most?: number): string => {
   let text = "";
   try {
     text = JSON.stringify(payload) ?? "";
   } catch (error) {
-    check(0, "payload", "JSON: " + textOf(error));
+    check(0, field, "JSON: " + textOf(error));
   }
   // A toJSON may have made something else of the object.
-  check(text[0] === "{", "payload", "an object");
+  check(text[0] === "{", field, "an object");
+  check(!most || utf8(text).length <= most, field, `at most ${most} bytes`);
   // JSON.stringify writes half of an emoji, and nothing else, as \ud...
-  check(!/\\ud/.test(text.replace(/\\[^u]/g, "")), "payload", "whole characters");
-  let depth = 1; // the message itself
+  check(!/\\ud/.test(text.replace(/\\[^u]/g, "")), field, "whole characters");
+  let depth = most ? 2 : 1; // what it is in
   for (const bracket of text.replace(/"(\\.|[^"\\])*"|[^{}[\]]/g, "")) {
     depth += /[{[]/.test(bracket) ? 1 : -1;
-    check(depth <= MAX_DEPTH, "payload", "at most 64 deep");
+    check(depth <= MAX_DEPTH, field, "at most 64 deep");
   }
   return text;
 };
@@ -77,7 +84,7 @@ const checkPresence = ({ target, cmd, group_id }: any, payload: string, group: s
  */
 export const encode = (message: Outgoing, client: string, group: string, asked?: string): string => {
   only(message, "message", FIELDS, check);
-  const { payload = {}, to_id, cmd, msg_type = cmd ? "cmd" : "msg", target = to_id ? "direct" : "group", from_id = client } = message;
+  const { payload = {}, to_id, cmd, lease, msg_type = cmd ? "cmd" : "msg", target = to_id ? "direct" : "group", from_id = client } = message;
   const text = jsonOf(payload);
   check(target !== "direct" || to_id, "to_id", "given");
   check(target !== "role" || message.to_role, "to_role", "given");
@@ -85,7 +92,8 @@ export const encode = (message: Outgoing, client: string, group: string, asked?:
   check(msg_type !== "cmd" || cmd, "cmd", "given");
   check(from_id === client, "from_id", "one's own");
   const frame = {
-    version: "3", ...message, msg_type, target, from_id, sent_at: new Date().toISOString(), pos: undefined, payload: undefined,
+    version: "3", ...message, msg_type, target, from_id, sent_at: new Date().toISOString(), pos: undefined, execution: undefined,
+    lease: lease && { name: lease.name, term: lease.term }, payload: undefined,
   };
   if (msg_type === "presence") checkPresence(frame, text, group);
   return `${JSON.stringify(frame).slice(0, -1)},"payload":${text}}`;

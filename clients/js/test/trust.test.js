@@ -23,7 +23,7 @@ describe("as from aether", () => {
     me.send({ msg: "still" });
     assert.equal(sent().length, 1);
   });
-  for (const cmd of ["welcome", "gap", "error", "ack", "recovered", "lease", "command.event", "auth.expiring"]) {
+  for (const cmd of ["welcome", "gap", "error", "ack", "recovered", "lease", "command.event", "execution.cancel", "auth.expiring"]) {
     for (const where of [{ target: "group", to_id: null }, { target: "broadcast", to_id: null }, { target: "direct", to_id: "other" }]) {
       if (where.to_id && /^(ack|welcome)$/.test(cmd)) continue; // no such one can come
       test(`${cmd} to ${where.to_id ?? where.target} is not taken`, async () => {

@@ -1,5 +1,7 @@
-import type { Events, Group, HistoryPage, HistoryQuery, Limits, Opened, Positions, Presence, SendLimits, Sent, Snapshot, State } from "./connection";
-import type { Commands, Incoming, Message, Outgoing, PayloadOf, ReplyOf } from "./message";
+import type { CommandListQuery, CommandOptions, CommandRun, CommandSummary } from "./commands";
+import type { Events, Group, HistoryPage, HistoryQuery, Limits, Opened, Positions, Presence, RequestLimits, SendLimits, Sent, Snapshot, State } from "./connection";
+import type { Lease, LeaseOptions } from "./leases";
+import type { Commands, Incoming, Message, Outgoing, PayloadOf, ReplyOf, Task } from "./message";
 
 /**
  * One client in one group, over as many sockets as it takes. `C`: one's own commands, `S`: what members say of
@@ -39,19 +41,40 @@ export interface Connection<C = Commands, S = Record<string, any>> extends Async
    * or any that a send can have. To `aether` it asks the server itself, which answers at once: with `unknown_command`,
    * for example. What was asked of the server is not sent again when the connection breaks.
    */
-  request<K extends string>(to: string, cmd: K, payload?: PayloadOf<C, K>, limits?: Limits): Promise<Message<ReplyOf<C, K>>>;
+  request<K extends string>(to: string, cmd: K, payload?: PayloadOf<C, K>, limits?: RequestLimits): Promise<Message<ReplyOf<C, K>>>;
 
   /** Reads what the server keeps, a page at a time. Rejects as a `request` does; a wrong `after` is an `invalid_message`. */
   history(what?: HistoryQuery): Promise<HistoryPage>;
 
   /**
+   * Gives a command that reports back, to all of the group unless the options say otherwise. Resolves when it has begun: with
+   * the command, live. Rejects with `no_recipients`, `forbidden`, `stale_term`, or as a `request` does; if the connection
+   * breaks before the answer it is asked for again with the same `id`. 30 s unless `timeout` says otherwise.
+   */
+  command<K extends string>(cmd: K, payload?: PayloadOf<C, K>, options?: CommandOptions): Promise<CommandRun<ReplyOf<C, K>>>;
+  /** Follows a command that somebody gave. Resolves when the first is heard of it. */
+  watch<Result = Record<string, any>>(id: string, limits?: Limits): Promise<CommandRun<Result>>;
+  /** The group's commands that the server still has, the newest first. */
+  commands(which?: CommandListQuery): Promise<{ commands: CommandSummary[]; total: number }>;
+
+  /**
+   * Takes a lease: one client of the group holds a name at a time. Rejects with `lease_held`, `holder` and `retryAfter` if
+   * another one does, unless it is to `wait`.
+   */
+  lease(name: string, options?: LeaseOptions): Promise<Lease>;
+
+  /**
    * Carries out a command. What the handler returns or throws goes back to a sender that wants a reply; a message that
    * comes twice is carried out once. A second handler of a command replaces the first. Returns a function that takes
    * the handler away.
+   *
+   * Of a command that reports back (`message.execution`) the handler's beginning, `progress` and end go to the server, over
+   * as many connections as it takes: what it returns is the result (at most 16 KiB), what it throws makes it `failed`, a
+   * `RejectError` `rejected`.
    */
   handle<K extends string>(
     cmd: K,
-    handler: (payload: PayloadOf<C, K>, message: Incoming<PayloadOf<C, K>>) => unknown,
+    handler: (payload: PayloadOf<C, K>, message: Task<PayloadOf<C, K>>) => unknown,
   ): () => void;
 
   /** Returns a function that takes the listener away. */

@@ -1,4 +1,5 @@
 import type { AetherError } from "../errors";
+import type { LeaseClaim } from "./leases";
 import type { Commands, Incoming, Member, Message, Outgoing, PayloadOf, ReplyOf, Role } from "./message";
 
 export type State = "connecting" | "open" | "reconnecting" | "closing" | "closed";
@@ -35,6 +36,8 @@ export type Events<C = Commands, S = Record<string, any>> = {
    * where the server does not say it, and then of all.
    */
   gap: { reason: string; since: string; types?: string[] };
+  /** A lease of the group went to somebody, or is free (`holder` null). */
+  lease: { name: string; holder: string | null; term: number; expires_at: string | null };
   /** A send that failed, or an error that belongs to no send. */
   error: AetherError;
 } & { [K in keyof C & string as `cmd:${K}`]: Incoming<PayloadOf<C, K>> };
@@ -81,7 +84,12 @@ export interface Limits {
   signal?: AbortSignal;
 }
 
-export interface SendLimits extends Limits {
+export interface RequestLimits extends Limits {
+  /** Sent only while this client holds the lease in this term; otherwise `stale_term` rejects it. */
+  lease?: LeaseClaim;
+}
+
+export interface SendLimits extends RequestLimits {
   /** false: it is done when it is written, and nobody says whether it arrived. */
   ack?: boolean;
 }
@@ -105,7 +113,7 @@ export interface Answer<Payload = Record<string, any>> {
 export interface GroupRequest<P = Record<string, any>>
   extends AsyncIterable<Answer<P>>, PromiseLike<{ answers: Answer<P>[]; missing: string[] }> {}
 
-export interface GroupLimits extends Limits {
+export interface GroupLimits extends RequestLimits {
   /** Only members of this role are waited for. */
   role?: Role;
   /** Who is waited for; by default everybody in the roster but oneself. */

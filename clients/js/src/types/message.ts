@@ -1,3 +1,5 @@
+import type { LeaseClaim } from "./leases";
+
 /**
  * A V3 message as it is received. Numbers in `payload` are JavaScript's: whole numbers beyond 2^53 lose digits, so
  * send such ids as strings.
@@ -19,6 +21,10 @@ export interface Message<Payload = Record<string, any>> {
   reply_to?: string;
   /** With target `role`: the role that it is for. */
   to_role?: Role;
+  /** Its sender holds this lease: refuse a term that is lower than one that was seen. */
+  lease?: LeaseClaim;
+  /** One's own part of a command that reports back. It is not sent. */
+  execution?: { command_id: string; attempt: number; deadline: string };
   /** Of a kept message: its place in its channel. It is not sent. */
   pos?: string;
 }
@@ -31,6 +37,20 @@ export interface Incoming<Payload = Record<string, any>> extends Message<Payload
   readonly recovered?: true;
   /** Answers its sender, by hand; a handler does it by itself. A message needs an `id` to be answered. */
   reply(result?: unknown): Promise<void>;
+}
+
+/** What a handler gets beside the payload. */
+export interface Task<Payload = Record<string, any>> extends Incoming<Payload> {
+  /**
+   * Says how far it is: an object of at most 2 KiB, ten times a second at most, the last word counts. Goes nowhere where
+   * there is no `execution`.
+   */
+  progress(progress: object): void;
+  /**
+   * Aborts when the command is canceled, tried anew or at its deadline; never where there is no `execution`. Who throws then
+   * was canceled.
+   */
+  readonly signal: AbortSignal;
 }
 
 /**
