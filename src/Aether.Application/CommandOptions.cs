@@ -1,8 +1,14 @@
 namespace Aether.Application;
 
-/// <summary>How many commands there can be, and for how long they are kept.</summary>
-internal sealed class CommandOptions
+/// <summary>Who may give commands, how many there can be, and for how long they are kept.</summary>
+public sealed class CommandOptions
 {
+    /// <summary>
+    /// Which roles may give commands in their own group: <c>controller</c>, <c>worker</c>, <c>observer</c>. Not set:
+    /// any member. Empty: none.
+    /// </summary>
+    public IList<string>? Givers { get; set; }
+
     /// <summary>How many commands of a group run at a time.</summary>
     public int Running { get; set; } = 1_000;
 

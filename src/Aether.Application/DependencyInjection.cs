@@ -1,5 +1,7 @@
+using Aether.Application.Commands;
 using Aether.Application.History;
 using Aether.Application.Instrumentation;
+using Aether.Application.Leases;
 using Aether.Application.Messaging;
 using Aether.Application.Pipeline;
 using Aether.Application.Ports;
@@ -59,7 +61,11 @@ internal static class DependencyInjection
         services.AddSingleton<KeptMessages>();
         services.AddSingleton<KeptDirect>();
         services.AddSingleton<DirectOrder>();
+        services.AddSingleton<LeaseGuard>();
         services.AddSingleton<ClientTraces>();
+        services.AddSingleton<CommandWatches>();
+        services.AddSingleton<CommandRunner>();
+        services.AddSingleton<PlainReports>();
         services.TryAddSingleton<IPresenceDirectory, NoDirectory>();
         services.TryAddSingleton<IRealtime, Realtime>();
         services.AddKeyedSingleton(MediatorKey, (provider, _) => OwnMediator.Create(provider));
@@ -74,6 +80,8 @@ internal static class DependencyInjection
             .WithSingletonLifetime());
         services.AddCommonValidator(typeof(ISendCommand), typeof(SendCommandValidator<>));
         services.AddCommonValidator(typeof(IClientRequest), typeof(ClientRequestValidator<>));
+        services.AddCommonValidator(typeof(ICommandRequest), typeof(CommandRequestValidator<>));
+        services.AddCommonValidator(typeof(ILeaseRequest), typeof(LeaseRequestValidator<>));
         return services;
     }
 
@@ -104,6 +112,7 @@ internal static class DependencyInjection
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<RealtimeMetrics>();
         services.TryDecorate<IMessageHistory, InstrumentedMessageHistory>();
+        services.TryDecorate<ILeaseStore, InstrumentedLeaseStore>();
         return services
             .Decorate<IMessageBus, InstrumentedMessageBus>()
             .Decorate<IPresenceStore, InstrumentedPresenceStore>();

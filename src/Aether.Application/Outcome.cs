@@ -1,3 +1,4 @@
+using Aether.Application.Commands;
 using Aether.Application.Ports;
 using Aether.Domain;
 
@@ -22,6 +23,9 @@ public sealed record Rejection(ErrorCode Code, string Text, string? Field = null
     /// </summary>
     public bool IsForgiven { get; init; }
 
+    /// <summary>Who holds what was asked for; empty: nobody does, or it is none of that.</summary>
+    internal VisionId Holder { get; init; }
+
     /// <summary>Nobody has a connection of the receiver.</summary>
     public static Rejection RecipientOffline { get; } = new(
         ErrorCode.RecipientOffline, "the client is not connected", "to_id");
@@ -45,6 +49,13 @@ public sealed record Rejection(ErrorCode Code, string Text, string? Field = null
     /// <summary>The client has no connection in the group.</summary>
     public static Rejection NotPresent { get; } = new(
         ErrorCode.RecipientOffline, "the client is not present in this group", "client_id");
+
+    /// <summary>The sender does not hold the lease that the message names.</summary>
+    public static Rejection StaleTerm { get; } = new(
+        ErrorCode.StaleTerm, "the sender does not hold this lease in this term", "lease")
+    {
+        IsForgiven = true,
+    };
 
     /// <summary>Something of the server's own went wrong.</summary>
     public static Rejection Internal { get; } = new(ErrorCode.Internal, "server fault; the message was not sent");
@@ -93,7 +104,11 @@ public sealed class Outcome : IRejectable<Outcome>
     public int Cost { get; private init; }
 
     /// <summary>A message for the sending connection alone.</summary>
-    public Message? Reply { get; private init; }
+    public Message? Reply
+    {
+        get => reply is TiedReply tied ? tied.Message : (Message?)reply;
+        private init => reply = value;
+    }
 
     /// <summary>Where it is kept; for a duplicate, where the first is. Empty: it is not.</summary>
     public Position Position { get; private init; }
@@ -103,6 +118,9 @@ public sealed class Outcome : IRejectable<Outcome>
 
     /// <summary>Whether the reply is all there is to say, and no ack goes beside it.</summary>
     public bool IsAnswer { get; private init; }
+
+    /// <summary>What it makes of the connection that asked.</summary>
+    internal ConnectionTie? Tie => (reply as TiedReply)?.Tie;
 
     /// <summary>It was not carried out.</summary>
     public static Outcome Rejected(Rejection rejection) => new() { Rejection = rejection };
@@ -121,7 +139,16 @@ public sealed class Outcome : IRejectable<Outcome>
     public static Outcome Answer(Message reply, int cost = 0) =>
         new() { Reply = reply, IsAnswer = true, Cost = cost };
 
+    /// <summary>The same answer, which makes this of the connection that asked.</summary>
+    internal Outcome With(ConnectionTie tie) =>
+        new() { reply = new TiedReply(Reply!, tie), IsAnswer = IsAnswer, Cost = Cost };
+
     /// <summary>It is answered to the connection that sent it.</summary>
     public static Outcome Answered(Message reply, int cost = 0) =>
         new() { Reply = reply, Instances = 1, Cost = cost };
+
+    // The message, or it with a tie: most outcomes have neither, and none is larger for what few have.
+    private object? reply;
+
+    private sealed record TiedReply(Message Message, ConnectionTie Tie);
 }

@@ -74,6 +74,9 @@ public sealed class RealtimeOptions
     /// <summary>Which messages are kept for those who were away for a moment, and for how long.</summary>
     public HistoryOptions History { get; set; } = new();
 
+    /// <summary>Commands that report back.</summary>
+    public CommandOptions Commands { get; set; } = new();
+
     /// <summary>What is said of Redis beside <c>ConnectionStrings:Redis</c>.</summary>
     public RedisOptions Redis { get; set; } = new();
 

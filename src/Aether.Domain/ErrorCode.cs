@@ -33,6 +33,24 @@ public sealed class ErrorCode
     /// <summary>The server knows no request of this name.</summary>
     public static ErrorCode UnknownCommand { get; } = new("unknown_command", retryable: false);
 
+    /// <summary>There is nothing of this id, or no more.</summary>
+    public static ErrorCode NotFound { get; } = new("not_found", retryable: false);
+
+    /// <summary>Nobody is there whom a command is for.</summary>
+    public static ErrorCode NoRecipients { get; } = new("no_recipients", retryable: true);
+
+    /// <summary>As many commands run in the group as may.</summary>
+    public static ErrorCode TooManyCommands { get; } = new("too_many_commands", retryable: true);
+
+    /// <summary>What a member says is of an older attempt, or another of its connections has the execution.</summary>
+    public static ErrorCode StaleAttempt { get; } = new("stale_attempt", retryable: false);
+
+    /// <summary>The sender does not hold the lease in this term.</summary>
+    public static ErrorCode StaleTerm { get; } = new("stale_term", retryable: false);
+
+    /// <summary>Another client holds the lease.</summary>
+    public static ErrorCode LeaseHeld { get; } = new("lease_held", retryable: true);
+
     /// <summary>A fault of the server's own.</summary>
     public static ErrorCode Internal { get; } = new("internal", retryable: true);
 
@@ -74,6 +92,12 @@ public sealed class ErrorCode
         "recipient_offline" => RecipientOffline,
         "backplane_unavailable" => BackplaneUnavailable,
         "unknown_command" => UnknownCommand,
+        "not_found" => NotFound,
+        "no_recipients" => NoRecipients,
+        "too_many_commands" => TooManyCommands,
+        "stale_attempt" => StaleAttempt,
+        "stale_term" => StaleTerm,
+        "lease_held" => LeaseHeld,
         "internal" => Internal,
         _ => null,
     };

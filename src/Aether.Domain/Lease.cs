@@ -6,7 +6,9 @@ namespace Aether.Domain;
 /// ms by the store's clock.
 /// </summary>
 /// <param name="Name">Which lease of the group.</param>
-/// <param name="Holder">Who had it last; empty: it was given back, or nobody ever had it.</param>
+/// <param name="Holder">
+/// Who had it last; empty: it was given back, its end has been noted, or nobody ever had it.
+/// </param>
 /// <param name="Term">The term of whoever had it last; 0: nobody ever had it.</param>
 /// <param name="TtlMs">For how long each renewal is good.</param>
 /// <param name="ExpiresAt">When it ends unless it is renewed.</param>
@@ -46,6 +48,11 @@ internal sealed record Lease(VisionId Name, VisionId Holder, long Term, long Ttl
     /// <summary>Takes it from whoever holds it.</summary>
     public LeaseStep TakeAway(long now) => IsHeld(now)
         ? new(LeaseVerdict.Done, this with { Holder = default, ExpiresAt = now }, HasNewHolder: true)
+        : new(LeaseVerdict.Done, this);
+
+    /// <summary>Notes that its time is over: once, and not if somebody has taken it since.</summary>
+    public LeaseStep End(long now) => !Holder.IsEmpty && !IsHeld(now)
+        ? new(LeaseVerdict.Done, this with { Holder = default }, HasNewHolder: true)
         : new(LeaseVerdict.Done, this);
 }
 

@@ -1,3 +1,5 @@
+using Aether.Domain.Commands;
+
 namespace Aether.Domain;
 
 /// <summary>What a message is.</summary>
@@ -78,7 +80,7 @@ public sealed record Message
     public string? ReplyTo
     {
         get => more is Tail tail ? tail.ReplyTo : (string?)more;
-        init => more = Position.IsEmpty ? value : new Tail(value, Position);
+        init => more = more is Tail tail ? tail with { ReplyTo = value } : value;
     }
 
     /// <summary>The channel that it travels through; none for an echo, which leaves no instance.</summary>
@@ -100,7 +102,25 @@ public sealed record Message
     public Position Position
     {
         get => more is Tail tail ? tail.Position : default;
-        init => more = value.IsEmpty ? ReplyTo : new Tail(ReplyTo, value);
+        init => more = more is Tail tail ? tail with { Position = value }
+            : value.IsEmpty ? more
+            : new Tail((string?)more, value);
+    }
+
+    /// <summary>The lease that its sender says it holds; <see langword="null"/>: it says so of none.</summary>
+    public LeaseClaim? Lease
+    {
+        get => more is LongTail tail ? tail.Lease : null;
+        init => more = value is null && more is not LongTail ? more : Long with { Lease = value };
+    }
+
+    /// <summary>
+    /// Which attempt of a command it is for its receiver; <see langword="null"/>: it is no part of a command.
+    /// </summary>
+    public ExecutionAttempt? Execution
+    {
+        get => more is LongTail tail ? tail.Execution : null;
+        init => more = value is null && more is not LongTail ? more : Long with { Execution = value };
     }
 
     /// <summary>Whether it is for a connection that hears its channel.</summary>
@@ -109,8 +129,17 @@ public sealed record Message
     public bool IsFor(VisionId group, Role role) =>
         (OnlyGroup.IsEmpty || OnlyGroup == group) && (OnlyRole == Role.None || OnlyRole == role);
 
-    // Two fields in one: most messages are not kept, and are no larger for what only kept ones have.
+    // Four fields in one: most messages have at most the first, and are no larger for what only few have.
     private readonly object? more;
 
-    private sealed record Tail(string? ReplyTo, Position Position);
+    private LongTail Long => more as LongTail ?? new LongTail(ReplyTo, Position);
+
+    private record Tail(string? ReplyTo, Position Position);
+
+    private sealed record LongTail(string? ReplyTo, Position Position) : Tail(ReplyTo, Position)
+    {
+        public LeaseClaim? Lease { get; init; }
+
+        public ExecutionAttempt? Execution { get; init; }
+    }
 }

@@ -31,6 +31,12 @@ internal static class ServerCommands
     /// <summary>Who holds a lease.</summary>
     public const string Lease = "lease";
 
+    /// <summary>What changed in a command.</summary>
+    public const string CommandEvent = "command.event";
+
+    /// <summary>A member has to stop.</summary>
+    public const string ExecutionCancel = "execution.cancel";
+
     /// <summary>One instance tells the others which connections of a client have to go.</summary>
     public const string Disconnect = "aether.disconnect";
 
@@ -49,17 +55,17 @@ internal static class ServerCommands
 
     /// <summary>
     /// Whether a message from a backplane can be true. Of what the server says itself, instances tell each other some
-    /// things: who came to a large group and went, on the group's channel, and, on the client's, which connections of a
-    /// client have to go and that it is traced; then what it does, on the trace's. All else is between one instance and
-    /// its own connections; on a backplane it is forged.
+    /// things: who came to a large group and went, and who holds a lease, on the group's channel, and, on the client's,
+    /// which connections of a client have to go, that it is traced and that it has to stop; then what it does, on the
+    /// trace's. All else is between one instance and its own connections; on a backplane it is forged.
     /// </summary>
     public static bool MayComeFromAnInstance(Message message)
     {
         ArgumentNullException.ThrowIfNull(message);
         return message.FromId != VisionId.Server || message switch
         {
-            { Type: MessageType.Presence } => message is { Target: Target.Group, Cmd: Changes },
-            { Cmd: Disconnect or Trace or Traced } => message is { Type: MessageType.Cmd, Target: Target.Direct },
+            { Type: MessageType.Presence } => message is { Target: Target.Group, Cmd: Changes or Lease },
+            { Cmd: Disconnect or Trace or Traced or ExecutionCancel } => message is { Type: MessageType.Cmd, Target: Target.Direct },
             _ => !Contains(message.Cmd),
         };
     }

@@ -53,13 +53,19 @@ public static class DependencyInjection
 
     private static IServiceCollection AddInMemoryBus(this IServiceCollection services) =>
         services
-            .AddSingleton<InMemoryMessageBus>()
-            .AddSingleton<IMessageBus>(provider => provider.GetRequiredService<InMemoryMessageBus>())
+            .AddSingleton<InMemoryChannels>()
+            .AddSingleton<InMemoryLeaseStore>()
+            .AddSingleton<IMessageBus, InMemoryMessageBus>()
             .AddSingleton<IMessageHistory>(provider => new InMemoryMessageHistory(
-                provider.GetRequiredService<InMemoryMessageBus>(),
+                provider.GetRequiredService<InMemoryChannels>(),
+                provider.GetRequiredService<InMemoryLeaseStore>(),
                 provider.GetRequiredService<RealtimeOptions>().History,
                 provider.GetRequiredService<TimeProvider>()))
-            .AddSingleton<ILeaseStore, InMemoryLeaseStore>()
+            .AddSingleton<ILeaseStore>(provider => provider.GetRequiredService<InMemoryLeaseStore>())
+            .AddSingleton<ICommandStore>(provider => new InMemoryCommandStore(
+                provider.GetRequiredService<InMemoryLeaseStore>(),
+                provider.GetRequiredService<RealtimeOptions>().Commands,
+                provider.GetRequiredService<TimeProvider>()))
             .AddSingleton<ILegacyBus, InMemoryLegacyBus>()
             .AddSingleton(provider => new InMemoryPresenceStore(
                 provider.GetRequiredService<TimeProvider>(), provider.GetService<IInstanceStatus>()))
@@ -88,7 +94,14 @@ public static class DependencyInjection
             provider.GetRequiredService<RedisNames>(),
             provider.GetRequiredService<IOptions<RealtimeOptions>>().Value.History));
         services.AddSingleton<IMessageHistory, RedisMessageHistory>();
+        services.AddSingleton<LeaseScripts>();
         services.AddSingleton<ILeaseStore, RedisLeaseStore>();
+        services.AddSingleton(provider => new CommandScripts(
+            provider.GetRequiredService<RedisConnection>(),
+            provider.GetRequiredService<RedisNames>(),
+            provider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Commands));
+        services.AddSingleton<RedisInstances>();
+        services.AddSingleton<ICommandStore, RedisCommandStore>();
         services.AddSingleton<ILegacyBus, RedisLegacyBus>();
         services.AddSingleton(provider => new RedisPresenceStore(
             provider.GetRequiredService<RedisConnection>().ConnectCommands(),

@@ -76,6 +76,17 @@ public abstract class CommandStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Start_BeginsNothing_GivenNobody_UnlessItHadBegunBefore()
+    {
+        var order = Order(Plan) with { RequestId = "r1" };
+        Assert.Equal(StartStatus.NoRecipients, (await One.StartAsync(order, [], Token)).Status);
+        Assert.Equal(0, (await One.ListAsync(Group, null, 0, 10, Token))!.Total);
+        await One.StartAsync(order, Members(1), Token);
+        var again = await Two.StartAsync(Order(Plan) with { RequestId = "r1" }, [], Token);
+        Assert.Equal((StartStatus.Repeated, order.Id), (again.Status, again.Command!.Order.Id));
+    }
+
+    [Fact]
     public async Task Start_BeginsOneCommand_GivenManyThatTryTheSameAtOnce()
     {
         var starts = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => Task.Run(
@@ -262,6 +273,20 @@ public abstract class CommandStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task GetVersions_GivesThatOfEach_AndNoneOfWhatIsNotThere()
+    {
+        string[] ids = [await StartAsync(Plan, 1), await StartAsync(Plan, 3)];
+        await SayAsync(One, ids[1], 0, InProgress);
+        long[] versions = [.. (await Two.GetVersionsAsync(Group, [ids[1], "none", ids[0]], Token))!];
+        Assert.Equal([5, 0, 2], versions);
+        Assert.Equal([0], (await Two.GetVersionsAsync(Messages.Id("g2"), [ids[0]], Token))!);
+        Assert.Empty((await Two.GetVersionsAsync(Group, [], Token))!);
+        string[] many = [.. Enumerable.Range(0, 2_500).Select(i => i == 2_400 ? ids[0] : "x" + i)];
+        var found = await One.GetVersionsAsync(Group, many, Token);
+        Assert.Equal((2_500, 2L, 2L), (found!.Count, found[2_400], found.Sum()));
+    }
+
+    [Fact]
     public async Task List_GivesTheNewestFirst_ByStatusAndPage()
     {
         Assert.Equal((0, 0), Count(await One.ListAsync(Group, null, 0, 10, Token)));
@@ -272,6 +297,11 @@ public abstract class CommandStoreContract : IAsyncLifetime
         var run = await Two.ListAsync(Group, CommandStatus.InProgress, 1, 1, Token);
         Assert.Equal((ids[0], 2), (Assert.Single(run!.Commands).Order.Id, run.Total));
         Assert.Equal((0, 3), Count(await Two.ListAsync(Group, null, 3, 10, Token)));
+        await SayAsync(One, ids[2], 0, Succeeded);
+        var ended = await Two.ListAsync(Group, CommandStatus.Succeeded, 0, 10, Token);
+        Assert.Equal([ids[2], ids[1]], ended!.Commands.Select(one => one.Order.Id));
+        Assert.Equal((1, 2), Count(await Two.ListAsync(Group, CommandStatus.Succeeded, 1, 10, Token)));
+        Assert.Equal((0, 0), Count(await Two.ListAsync(Group, CommandStatus.Failed, 0, 10, Token)));
     }
 
     private protected abstract Task<(ICommandStore One, ICommandStore Two, ILeaseStore Leases)> StartAsync();

@@ -70,6 +70,7 @@ public sealed class HttpConventionsTests
     [InlineData("v3/groups/g1/clients")]
     [InlineData("v3/groups/g1/clients/c1")]
     [InlineData("v3/groups/g1/messages")]
+    [InlineData("v3/groups/g1/leases/lead")]
     [InlineData("metrics")]
     [InlineData("health/live")]
     [InlineData("health/ready")]
@@ -102,6 +103,7 @@ public sealed class HttpConventionsTests
     [InlineData("v3/groups/g1/clients", "GET, HEAD, OPTIONS")]
     [InlineData("v3/groups/g1/messages", "GET, HEAD, OPTIONS")]
     [InlineData("v3/groups/g1/clients/c1", "GET, HEAD, DELETE, OPTIONS")]
+    [InlineData("v3/groups/g1/leases/lead", "GET, HEAD, DELETE, OPTIONS")]
     [InlineData("v3/groups/g1/clients/c1/trace", "GET, OPTIONS")]
     public async Task Options_SayWhatThereIs(string path, string allowed)
     {

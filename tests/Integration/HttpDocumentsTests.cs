@@ -32,12 +32,20 @@ public sealed partial class HttpDocumentsTests
         Assert.Equal(
             [
                 "delete /v3/groups/{group_id}/clients/{client_id}",
+                "delete /v3/groups/{group_id}/commands/{command_id}",
+                "delete /v3/groups/{group_id}/leases/{name}",
                 "get /v3/groups",
                 "get /v3/groups/{group_id}/clients",
                 "get /v3/groups/{group_id}/clients/{client_id}",
                 "get /v3/groups/{group_id}/clients/{client_id}/trace",
+                "get /v3/groups/{group_id}/commands",
+                "get /v3/groups/{group_id}/commands/{command_id}",
+                "get /v3/groups/{group_id}/leases/{name}",
                 "get /v3/groups/{group_id}/messages",
                 "get /v3/instances",
+                "post /v3/groups/{group_id}/commands",
+                "post /v3/groups/{group_id}/commands/{command_id}/resume",
+                "post /v3/groups/{group_id}/commands/{command_id}/retry",
                 "post /v3/messages",
             ],
             operations.Select(operation => operation.Name).Order());
@@ -83,12 +91,84 @@ public sealed partial class HttpDocumentsTests
         AssertSameShape(
             ExampleOf(paths["/v3/groups/{group_id}/messages"]!["get"]!, "200"),
             await GetAsync(client, "/v3/groups/press-7/messages"));
+        var leases = paths["/v3/groups/{group_id}/leases/{name}"]!;
+        await member.SendAsync(
+            """{"msg_type":"cmd","target":"direct","from_id":"worker-1","to_id":"aether","cmd":"lease.acquire","payload":{"name":"lead","ttl_ms":60000},"sent_at":"2026-01-01T00:00:00Z","id":"q1"}""");
+        Assert.Equal("reply", (string?)(await member.ReceiveAsync())["cmd"]);
+        AssertSameShape(
+            ExampleOf(leases["get"]!, "200"), await GetAsync(client, "/v3/groups/press-7/leases/lead"));
+        var taken = await client.DeleteAsync("/v3/groups/press-7/leases/lead", Cancellation);
+        AssertSameShape(
+            ExampleOf(leases["delete"]!, "200"), await taken.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
         AssertSameShape(ExampleOf(paths["/v3/groups"]!["get"]!, "200"), await GetAsync(client, "/v3/groups"));
         AssertSameShape(ExampleOf(paths["/v3/instances"]!["get"]!, "200"), await GetAsync(client, "/v3/instances"));
         AssertSameShape(ExampleOf(one["get"]!, "200"), await GetAsync(client, "/v3/groups/press-7/clients/worker-1"));
         var removed = await client.DeleteAsync("/v3/groups/press-7/clients/worker-1", Cancellation);
         AssertSameShape(
             ExampleOf(one["delete"]!, "202"), await removed.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
+    }
+
+    [Fact]
+    public async Task OpenApi_ShowsCommands_AsTheServerTakesAndGivesThem()
+    {
+        await using var host = HttpHost.Open();
+        using var client = host.CreateClient();
+        await using var member = await CommandClient.ConnectAsync(host, "worker-1", "worker", "press-7");
+        var document = await GetAsync(client, "/openapi/v1.json");
+        var paths = document["paths"]!;
+        const string Commands = "/v3/groups/press-7/commands";
+        var (all, one) = (paths["/v3/groups/{group_id}/commands"]!, paths["/v3/groups/{group_id}/commands/{command_id}"]!);
+
+        var shown = all["post"]!["requestBody"]!["content"]!["application/json"]!["example"]!;
+        var started = await PostAsync(Commands, shown.ToJsonString());
+        AssertSameShape(ExampleOf(all["post"]!, "201"), started);
+        string path = Commands + "/" + (string)started["command_id"]!;
+        var execution = await member.ExecutionAsync();
+        AssertSameShape(ExampleOf(paths["/v3/groups/{group_id}/commands/{command_id}/resume"]!["post"]!, "200"), await PostAsync(path + "/resume"));
+        await member.ReportWellAsync(execution, "in_progress", ",\"progress\":{\"part\":\"plate\"}");
+        await member.ReportWellAsync(execution, "succeeded", ",\"result\":{\"version\":\"2.4.1\"}");
+        AssertSameShape(ExampleOf(one["get"]!, "200"), await GetAsync(client, path));
+        AssertSameShape(ExampleOf(all["get"]!, "200"), await GetAsync(client, Commands + "?status=succeeded"));
+
+        string second = (string)(await PostAsync(Commands, """{"cmd":"x","to":["worker-1"]}"""))["command_id"]!;
+        var canceled = await client.DeleteAsync(Commands + "/" + second, Cancellation);
+        AssertSameShape(
+            ExampleOf(one["delete"]!, "200"), await canceled.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
+
+        // The rules of a command are those of the one schema that there is, with what only a request has.
+        var asyncApi = (await GetAsync(client, "/asyncapi.json"))["components"]!["schemas"]!["command"]!;
+        var schema = document["components"]!["schemas"]!["Command"]!;
+        Assert.Equal(
+            Names(asyncApi["properties"]!).Concat(["from_id", "id"]).Order(), Names(schema["properties"]!));
+        Assert.Equal("cmd", (string?)Assert.Single(schema["required"]!.AsArray()));
+        Assert.DoesNotContain("$ref", schema.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal(
+            "^[A-Za-z0-9]{1,40}$",
+            (string?)one["delete"]!["parameters"]!.AsArray().Single(one => (string?)one!["name"] == "command_id")!["schema"]!["pattern"]);
+
+        async Task<JsonNode> PostAsync(string to, string json = "")
+        {
+            using var content = new StringContent(json, Encoding.UTF8, "application/json");
+            var response = await client.PostAsync(to, content, Cancellation);
+            Assert.True(response.IsSuccessStatusCode, response.StatusCode.ToString());
+            return (await response.Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
+        }
+    }
+
+    [Fact]
+    public async Task AsyncApi_HasNoFieldOfACommand_ThatTheServerDoesNotTake()
+    {
+        await using var host = HttpHost.Open();
+        using var client = host.CreateClient();
+        var properties = (await GetAsync(client, "/asyncapi.json"))["components"]!["schemas"]!["command"]!["properties"]!;
+        var all = new JsonObject();
+        foreach (string name in Names(properties))
+            all[name] = name == "cmd" ? "x" : null;
+
+        var response = await client.PostAsJsonAsync("/v3/groups/g1/commands", all, Cancellation);
+
+        // All that is wrong with it is that nobody is there.
+        Assert.Equal(HttpStatusCode.Conflict, response.StatusCode);
     }
 
     [Fact]
@@ -102,6 +182,8 @@ public sealed partial class HttpDocumentsTests
         var page = ExampleOf(operation, "200");
         AssertSchema(schemas["Roster"]!, page);
         AssertSchema(schemas["Client"]!, page["members"]![0]!);
+        AssertSchema(
+            schemas["Lease"]!, ExampleOf(document["paths"]!["/v3/groups/{group_id}/leases/{name}"]!["get"]!, "200"));
         var groups = ExampleOf(document["paths"]!["/v3/groups"]!["get"]!, "200");
         AssertSchema(schemas["Groups"]!, groups);
         AssertSchema(schemas["Group"]!, groups["groups"]![0]!);

@@ -6,7 +6,7 @@ using Xunit;
 namespace Aether.Tests.Integration;
 
 /// <summary>What every store of leases does, whatever keeps them.</summary>
-public abstract class LeaseStoreContract : IAsyncLifetime
+public abstract partial class LeaseStoreContract : IAsyncLifetime
 {
     private static readonly VisionId Group = Messages.Id("g");
     private static readonly VisionId Name = Messages.Id("lead");
@@ -15,13 +15,15 @@ public abstract class LeaseStoreContract : IAsyncLifetime
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(300);
 
-    private protected ILeaseStore Leases { get; private set; } = null!;
+    private protected BusHost Host { get; private set; } = null!;
+
+    private protected ILeaseStore Leases => Host.Get<ILeaseStore>();
 
     protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => Leases = await StartAsync();
+    public async ValueTask InitializeAsync() => Host = await StartAsync();
 
-    public abstract ValueTask DisposeAsync();
+    public virtual ValueTask DisposeAsync() => Host.DisposeAsync();
 
     [Fact]
     public async Task Get_SaysThatItIsFree_GivenALeaseThatNobodyEverHad()
@@ -138,7 +140,7 @@ public abstract class LeaseStoreContract : IAsyncLifetime
         Assert.Equal(((LeaseStatus.Done, B, 1L, true), (LeaseStatus.Done, B, 1L, true)), (Facts(other), Facts(elsewhere)));
     }
 
-    private protected abstract Task<ILeaseStore> StartAsync();
+    private protected abstract Task<BusHost> StartAsync();
 
     private ValueTask<LeaseResult> AcquireAsync(VisionId client, TimeSpan ttl) =>
         Leases.AcquireAsync(Group, Name, client, ttl, Token);

@@ -1,6 +1,6 @@
 using Aether.Application.Ports;
 using Aether.Domain;
-using Aether.Infrastructure.InMemory;
+using Aether.Infrastructure.Redis;
 using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
@@ -9,31 +9,25 @@ namespace Aether.Tests.Integration;
 /// <summary>The contract, in memory.</summary>
 public sealed class InMemoryLeaseStoreTests : LeaseStoreContract
 {
-    public override ValueTask DisposeAsync() => default;
-
-    private protected override Task<ILeaseStore> StartAsync() =>
-        Task.FromResult<ILeaseStore>(new InMemoryLeaseStore(TimeProvider.System));
+    private protected override Task<BusHost> StartAsync() => BusHost.StartReadyAsync(null);
 }
 
 /// <summary>The contract, over Redis.</summary>
 public sealed class RedisLeaseStoreContractTests : LeaseStoreContract
 {
     private RedisServer? redis;
-    private BusHost? host;
 
     public override async ValueTask DisposeAsync()
     {
-        if (host is not null)
-            await host.DisposeAsync();
+        await base.DisposeAsync();
         if (redis is not null)
             await redis.DisposeAsync();
     }
 
-    private protected override async Task<ILeaseStore> StartAsync()
+    private protected override async Task<BusHost> StartAsync()
     {
         redis = await RedisServer.StartAsync();
-        host = await BusHost.StartReadyAsync(redis.ConnectionString);
-        return host.Get<ILeaseStore>();
+        return await BusHost.StartReadyAsync(redis.ConnectionString);
     }
 }
 
@@ -41,27 +35,21 @@ public sealed class RedisLeaseStoreContractTests : LeaseStoreContract
 public sealed class RedisClusterLeaseStoreContractTests(RedisCluster cluster)
     : LeaseStoreContract, IClassFixture<RedisCluster>
 {
-    private BusHost? host;
-
-    public override ValueTask DisposeAsync() => host?.DisposeAsync() ?? default;
-
-    private protected override async Task<ILeaseStore> StartAsync()
-    {
-        // Apart from what the tests before it left.
-        string prefix = Guid.NewGuid().ToString("N") + ":";
-        host = await BusHost.StartReadyAsync(cluster.ConnectionString, options => options.Redis.Prefix = prefix);
-        return host.Get<ILeaseStore>();
-    }
+    // Apart from what the tests before it left.
+    private protected override Task<BusHost> StartAsync() => BusHost.StartReadyAsync(
+        cluster.ConnectionString, options => options.Redis.Prefix = Guid.NewGuid().ToString("N") + ":");
 }
 
 /// <summary>What only Redis does to leases: staying when an instance goes, being full, and being away.</summary>
 public sealed class RedisLeaseStoreTests : IAsyncLifetime
 {
     private const string Key = "ws:lease:{ws:group:g}";
+    private const string Ends = "ws:ends";
     private static readonly VisionId Group = Messages.Id("g");
     private static readonly VisionId Name = Messages.Id("lead");
     private static readonly VisionId A = Messages.Id("a");
     private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(300);
 
     private RedisServer redis = null!;
     private BusHost host = null!;
@@ -112,10 +100,71 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task End_IsTold_GivenARedisThatIsFull()
+    {
+        var sink = new RecordingSink();
+        Assert.True(await host.Bus.SubscribeAsync(ChannelName.Group(Group), sink, Token));
+        await Leases.AcquireAsync(Group, Name, A, Short, Token);
+        await Leases.AcquireAsync(Group, Messages.Id("other"), A, Ttl, Token);
+        await redis.RunAsync("CONFIG", "SET", "maxmemory", "1");
+        await Eventually.True(async () => (await Leases.EndAsync(100, Token)).Count == 1);
+        await Eventually.True(() => sink.Count == 3);
+        Assert.InRange((await Leases.EndAsync(100, Token)).Next!.Value, TimeSpan.FromSeconds(30), Ttl);
+    }
+
+    [Fact]
+    public async Task End_IsTold_GivenThatWhoeverShouldLookHasDied()
+    {
+        await Leases.AcquireAsync(Group, Name, A, Short, Token);
+        var scripts = host.Get<LeaseScripts>();
+        await Eventually.True(async () => (await scripts.TakeDueAsync(100)).Members is ["g:lead"]);
+        // Nobody else gets it yet, and then somebody does.
+        Assert.Equal(0, (await Leases.EndAsync(100, Token)).Count);
+        await using var other = await BusHost.StartReadyAsync(redis.ConnectionString);
+        await Eventually.True(async () => (await other.Get<ILeaseStore>().EndAsync(100, Token)).Count == 1);
+    }
+
+    [Fact]
+    public async Task End_IsNotForgotten_GivenThatTheLeaseIsTakenWhileSomebodyLooksAtIt()
+    {
+        await Leases.AcquireAsync(Group, Name, A, Short, Token);
+        var scripts = host.Get<LeaseScripts>();
+        DueLeases due = null!;
+        await Eventually.True(async () => (due = await scripts.TakeDueAsync(100)).Members is ["g:lead"]);
+        await Leases.AcquireAsync(Group, Name, Messages.Id("b"), Ttl, Token);
+        await scripts.SettleAsync("g:lead", due.Given, TimeSpan.Zero);
+        Assert.NotEqual("", await redis.RunAsync("ZSCORE", Ends, "g:lead"));
+        // And is looked at in vain before it is forgotten until then.
+        await Eventually.True(async () => (await Leases.EndAsync(100, Token)).Next > TimeSpan.FromSeconds(30));
+        Assert.Equal((2, Messages.Id("b")), await HolderAsync());
+    }
+
+    [Fact]
+    public async Task Ends_HoldNothing_GivenThatNobodyHoldsALease_OrWhatIsNoLease()
+    {
+        await Leases.AcquireAsync(Group, Name, A, Short, Token);
+        await Leases.ReleaseAsync(Group, new(Name, 1), A, Token);
+        foreach (string nonsense in (string[])["x", ":", "g:", ":lead", "g:le.ad", "g:lead:x"])
+            await redis.RunAsync("ZADD", Ends, "1", nonsense);
+        await Eventually.True(async () =>
+        {
+            Assert.Equal(0, (await Leases.EndAsync(100, Token)).Count);
+            return await redis.RunAsync("EXISTS", Ends) == "0";
+        });
+        Assert.Null((await Leases.EndAsync(100, Token)).Next);
+    }
+
+    [Fact]
     public async Task Acquire_IsRefused_GivenARedisThatIsAway()
     {
         await redis.StopAsync();
         await Eventually.True(async () =>
             (await Leases.AcquireAsync(Group, Name, A, Ttl, Token)).Status == LeaseStatus.Unavailable);
+    }
+
+    private async Task<(long Term, VisionId Holder)> HolderAsync()
+    {
+        var found = await Leases.GetAsync(Group, Name, Token);
+        return (found.Lease!.Term, found.Lease.Holder);
     }
 }

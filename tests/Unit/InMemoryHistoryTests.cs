@@ -15,7 +15,8 @@ public sealed class InMemoryHistoryTests
     private readonly InMemoryMessageHistory history;
 
     public InMemoryHistoryTests() => history = new InMemoryMessageHistory(
-        new InMemoryMessageBus(),
+        new InMemoryChannels(),
+        new InMemoryLeaseStore(time),
         new HistoryOptions { Ttl = Duration.FromSeconds(60), Remember = Duration.FromSeconds(600) },
         time);
 

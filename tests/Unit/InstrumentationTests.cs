@@ -94,6 +94,46 @@ public sealed class InstrumentationTests : IDisposable
     }
 
     [Fact]
+    public async Task Leases_AreCounted_WhenTheyChangeHands_AndWhenSomebodyIsRefused()
+    {
+        using var listener = new Measurements(metrics);
+        var inner = Substitute.For<ILeaseStore>();
+        var store = new InstrumentedLeaseStore(inner, metrics);
+        var claim = new LeaseClaim(Some.Client, 1);
+        var changed = new LeaseResult(LeaseStatus.Done, null, HasNewHolder: true);
+        foreach (var answer in (LeaseResult[])[changed, changed with { HasNewHolder = false }, new(LeaseStatus.Stale, null)])
+        {
+            inner.AcquireAsync(default, default, default, default, Cancellation).ReturnsForAnyArgs(answer);
+            inner.RenewAsync(default, default, default, Cancellation).ReturnsForAnyArgs(answer with { HasNewHolder = false });
+            inner.ReleaseAsync(default, default, default, Cancellation).ReturnsForAnyArgs(answer);
+            inner.TakeAwayAsync(default, default, Cancellation).ReturnsForAnyArgs(answer);
+            Assert.Equal(answer, await store.AcquireAsync(Some.Group, Some.Client, Some.Client, default, Cancellation));
+            await store.RenewAsync(Some.Group, claim, Some.Client, Cancellation);
+            await store.ReleaseAsync(Some.Group, claim, Some.Client, Cancellation);
+            await store.TakeAwayAsync(Some.Group, Some.Client, Cancellation);
+            inner.EndAsync(default, Cancellation).ReturnsForAnyArgs(new LeaseEnds(answer == changed ? 3 : 0, null));
+            await store.EndAsync(10, Cancellation);
+        }
+        Assert.Equal(PublishResult.StaleTerm, await Publish((_, _) => new(PublishResult.StaleTerm)));
+
+        Assert.Equal(
+            [
+                "aether.lease.changes 1 change=acquired", "aether.lease.changes 1 change=released",
+                "aether.lease.changes 1 change=taken", "aether.lease.changes 3 change=ended",
+            ],
+            listener.Of("aether.lease.changes"));
+        Assert.Equal(
+            [
+                "aether.lease.stale 1 operation=acquire", "aether.lease.stale 1 operation=renew",
+                "aether.lease.stale 1 operation=release", "aether.lease.stale 1 operation=take",
+                "aether.lease.stale 1 operation=message",
+            ],
+            listener.Of("aether.lease.stale"));
+        Assert.Equal(
+            ["aether.messages.published 1 outcome=stale_term target=group"], listener.Of("aether.messages.published"));
+    }
+
+    [Fact]
     public async Task Publish_IsTraced_WithNothingOfTheMessage()
     {
         using var activities = new Activities();
@@ -269,6 +309,8 @@ public sealed class InstrumentationTests : IDisposable
             .AddSingleton(bus)
             .AddSingleton(presence)
             .AddSingleton(Substitute.For<ILegacyBus>())
+            .AddSingleton(Substitute.For<ICommandStore>())
+            .AddSingleton(Substitute.For<ILeaseStore>())
             .AddAetherInstrumentation()
             .AddAetherInstrumentation()
             .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });

@@ -85,8 +85,19 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public void End_IsNotedOnce_AndNotBefore()
+    {
+        Assert.Equal(new LeaseStep(LeaseVerdict.Done, Held()), Held().End(9_999));
+        var ended = Held().End(10_000);
+        Assert.Equal((true, true, 1L), (ended.HasNewHolder, ended.Lease.Holder.IsEmpty, ended.Lease.Term));
+        Assert.False(ended.Lease.End(10_000).HasNewHolder);
+        Assert.False(Lease.Free(Name).End(10_000).HasNewHolder);
+        Assert.Equal(2, ended.Lease.Acquire(B, Ttl, 10_000).Lease.Term);
+    }
+
+    [Fact]
     public void Term_IsOneMoreWithEachHolderAndNeverHasTwo_GivenAnyOrder() => Gen.Select(
-        Gen.Int[0, 4], Gen.Bool, Gen.Int[0, 3], Gen.Long[0, 6_000]).Array[1, 60].Sample(steps =>
+        Gen.Int[0, 5], Gen.Bool, Gen.Int[0, 3], Gen.Long[0, 6_000]).Array[1, 60].Sample(steps =>
         {
             var lease = Lease.Free(Name);
             long now = 0;
@@ -101,12 +112,15 @@ public sealed class LeaseTests
                     0 or 1 => lease.Acquire(client, TimeSpan.FromSeconds(5), now),
                     2 => lease.Renew(client, term, now),
                     3 => lease.Release(client, term, now),
+                    4 => lease.End(now),
                     _ => lease.TakeAway(now),
                 };
                 lease = step.Lease;
                 bool isNew = lease.IsHeld(now) && (!before.IsHeld(now) || before.Holder != lease.Holder);
                 Assert.Equal(before.Term + (isNew ? 1 : 0), lease.Term);
-                Assert.Equal(isNew || (before.IsHeld(now) && !lease.IsHeld(now)), step.HasNewHolder);
+                bool isOver = !before.Holder.IsEmpty && lease.Holder.IsEmpty;
+                Assert.Equal(isNew || isOver, step.HasNewHolder);
+                Assert.True(what == 4 || !isOver || before.IsHeld(now));
                 if (before.IsHeld(now) && lease.IsHeld(now))
                     Assert.True(before.Holder == lease.Holder && before.ExpiresAt <= lease.ExpiresAt);
                 if (step.Verdict != LeaseVerdict.Done)

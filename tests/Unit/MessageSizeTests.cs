@@ -3,6 +3,7 @@ using Aether.Application;
 using Aether.Application.Messaging;
 using Aether.Application.Wire;
 using Aether.Domain;
+using Aether.Domain.Commands;
 using CsCheck;
 using MediatR;
 using NSubstitute;
@@ -72,6 +73,7 @@ public sealed class MessageSizeTests
             from who in (VisionId[])[default, Some.OtherClient, Longest]
             from role in Enum.GetValues<Role>()
             from at in (Position[])[default, longest]
+            from part in (bool[])[false, true]
             select new Message
             {
                 Type = type,
@@ -87,6 +89,10 @@ public sealed class MessageSizeTests
                 ReplyTo = name,
                 ToRole = role,
                 Position = at,
+                Lease = part ? new LeaseClaim(Longest, 9_007_199_254_740_991) : null,
+                Execution = part
+                    ? new ExecutionAttempt(new string('c', ExecutionId.MaxCommandLength), 10, DateTime.MaxValue)
+                    : null,
             };
         int most = 0;
         foreach (var message in kinds)
@@ -117,7 +123,7 @@ public sealed class MessageSizeTests
     {
         var mediator = Substitute.For<IMediator>();
         mediator.Send(Arg.Any<IRequest<Outcome>>(), Arg.Any<CancellationToken>()).Returns(Outcome.Published(1));
-        var realtime = new Realtime(mediator, TimeProvider.System);
+        var realtime = new Realtime(mediator, watches: null!, TimeProvider.System);
         var message = new RealtimeMessage { Msg = new string('a', letters) };
 
         if (sent)
@@ -153,6 +159,12 @@ public sealed class MessageSizeTests
         MessageField.Id => message.Id?.Length + 2,
         MessageField.ReplyTo => message.ReplyTo?.Length + 2,
         MessageField.ToRole => message.ToRole == Role.None ? null : WireNames.Roles[message.ToRole].Length + 2,
+        MessageField.Lease => message.Lease is { } lease
+            ? $$"""{"name":"{{lease.Name}}","term":{{lease.Term}}}""".Length
+            : null,
+        MessageField.Execution => message.Execution is { } execution
+            ? $$"""{"command_id":"{{execution.CommandId}}","attempt":{{execution.Attempt}},"deadline":"9999-12-31T23:59:59.9999999Z"}""".Length
+            : null,
         MessageField.Pos => message.Position.IsEmpty ? null : message.Position.ToString().Length + 2,
     };
 

@@ -182,6 +182,8 @@ public sealed class PipelineTests : IDisposable
         .AddSingleton(other ?? bus)
         .AddSingleton(presence)
         .AddSingleton(Substitute.For<ILegacyBus>())
+        .AddSingleton(Substitute.For<ICommandStore>())
+        .AddSingleton(Substitute.For<ILeaseStore>())
         .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
 
     private Task<Outcome> Send(Sender sender, Message message) => Send(provider, sender, message);

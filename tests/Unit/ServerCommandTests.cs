@@ -19,7 +19,7 @@ public sealed class ServerCommandTests : IDisposable
     {
         bus.PublishAsync(default, null!, Arg.Any<CancellationToken>()).ReturnsForAnyArgs(PublishResult.To(1));
         provider = new ServiceCollection()
-            .AddSingleton(bus).AddSingleton(presence).AddAetherApplication().BuildServiceProvider();
+            .AddSingleton(bus).AddSingleton(presence).AddSingleton(Substitute.For<ICommandStore>()).AddAetherApplication().BuildServiceProvider();
     }
 
     public static TheoryData<string> Reserved =>

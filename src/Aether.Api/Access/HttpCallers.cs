@@ -1,4 +1,5 @@
 using Aether.Api.Http;
+using Aether.Application.Messaging;
 using Aether.Domain;
 
 namespace Aether.Api.Access;
@@ -65,6 +66,26 @@ internal sealed class HttpCallers(ApiKeys apiKeys, Origins origins, HostUsers us
         return isClient ? new(group, client) : new(Problems.BadRequest("client_id", VisionId.Rule));
     }
 
+    /// <summary>Finds out whether the caller may send to a group.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="groupId">The group as it was asked for.</param>
+    public async ValueTask<GroupSender> AdmitSenderAsync(HttpContext context, string groupId)
+    {
+        bool isGroup = VisionId.TryParse(groupId, out var group);
+        if (users.AreAsked(context.Request) && !isGroup)
+            return new(Problems.BadRequest("group_id", VisionId.Rule));
+        var caller = await FindAsync(context, group).ConfigureAwait(false);
+        if (caller.Access is not { } access)
+            return new(caller.Refusal!);
+        if (!access.Has(Permissions.Admin) && !access.Has(Permissions.CrossGroup))
+            return new(Problems.Forbidden("this needs the permission admin or cross_group"));
+        if (!isGroup)
+            return new(Problems.BadRequest("group_id", VisionId.Rule));
+        return access.Covers(group)
+            ? new(GroupSender.Of(access), group)
+            : new(Problems.Forbidden(ApiKeys.NotForThisGroup));
+    }
+
     /// <summary>
     /// Lets only those through to the metrics who may do everything anyway. A scraper that knows nothing but Basic or
     /// Bearer authentication shows the key as its password or token.
@@ -127,4 +148,25 @@ internal readonly record struct Operator(VisionId Group, VisionId Client, IResul
         : this(default, default, refusal)
     {
     }
+}
+
+/// <summary>Who sends to a group without a connection, or the answer that it gets instead.</summary>
+internal readonly record struct GroupSender(Sender Sender, VisionId Group, IResult? Refusal)
+{
+    public GroupSender(Sender sender, VisionId group)
+        : this(sender, group, null)
+    {
+    }
+
+    public GroupSender(IResult refusal)
+        : this(Sender.Host, default, refusal)
+    {
+    }
+
+    /// <summary>
+    /// The sender that this access makes. Whoever may look after the groups that a key covers may also talk to them; a
+    /// broadcast reaches all others too.
+    /// </summary>
+    public static Sender Of(Domain.Access access) => new(
+        default, default, access.Has(Permissions.Admin) ? access.With(Permissions.CrossGroup) : access);
 }

@@ -4,6 +4,7 @@ using Aether.Api.Http;
 using Aether.Api.Legacy;
 using Aether.Api.WebSockets;
 using Aether.Application;
+using Aether.Application.Commands;
 using Aether.Application.Delivery;
 using Aether.Application.Handlers;
 using Aether.Application.History;
@@ -128,6 +129,7 @@ public static class AetherRealtimeServices
             provider.GetRequiredService<RealtimeMetrics>(),
             provider.GetRequiredService<ILogger<HistoryServices>>()));
         services.AddHostedService<HistoryRenewal>();
+        services.AddHostedService<LeaseEnding>();
         services.AddSingleton<Instance>();
         services.AddSingleton<IInstanceStatus, InstanceStatus>();
         services.AddSingleton<Clock>();
@@ -146,7 +148,10 @@ public static class AetherRealtimeServices
             provider.GetRequiredService<Clock>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<SocketConnection>>(),
-            HandlerDispatcher.CreateIfAny(provider)));
+            HandlerDispatcher.CreateIfAny(provider),
+            new CommandServices(
+                provider.GetRequiredService<CommandWatches>(), provider.GetRequiredService<CommandRunner>())));
+        services.AddHostedService<CommandClock>();
         services.AddSingleton<RealtimeEndpoint>();
         services.AddSingleton<LegacyReceivers>();
         services.AddSingleton<LegacyEndpoint>();

@@ -62,6 +62,10 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
         CheckTime(options.Presence.Lease, 1, 3600, "Presence:Lease");
         for (int i = 0; i < options.History.Types?.Count; i++)
             Check(options.History.Types[i] is "cmd" or "msg", $"History:Types:{i}", "must be cmd or msg");
+        for (int i = 0; i < options.Commands.Givers?.Count; i++)
+            Check(WireNames.Roles.TryFind(options.Commands.Givers[i], out _), $"Commands:Givers:{i}", WireNames.Roles.Rule);
+        CheckRange(options.Commands.Running, 1, 100_000, "Commands:Running");
+        CheckTime(options.Commands.Retention, 1, 2_592_000, "Commands:Retention");
         CheckRange(options.History.Messages, 1, 100_000, "History:Messages");
         CheckTime(options.History.Ttl, 1, 604_800, "History:Ttl");
         CheckTime(options.History.Remember, 1, 31_536_000, "History:Remember");

@@ -73,6 +73,21 @@ internal sealed record KeptMessagesPage(
     [property: Description("Whether nothing follows yet")]
     bool Complete);
 
+/// <summary>A lease of a group.</summary>
+[Description("A lease of a group")]
+[JsonNumberHandling(JsonNumberHandling.Strict)]
+internal sealed record Lease(
+    [property: JsonPropertyName("name")] string Name,
+    [property: JsonPropertyName("holder")]
+    [property: Description("The client that holds it; null: nobody does")]
+    string? Holder,
+    [property: JsonPropertyName("term")]
+    [property: Description("One more with every new holder; 0: nobody ever held it")]
+    long Term,
+    [property: JsonPropertyName("expires_at")]
+    [property: Description("When it ends unless it is renewed; null: nobody holds it")]
+    DateTime? ExpiresAt);
+
 /// <summary>A group that has members.</summary>
 [Description("A group that has members")]
 [JsonNumberHandling(JsonNumberHandling.Strict)]

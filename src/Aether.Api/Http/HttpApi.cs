@@ -17,10 +17,19 @@ internal static class HttpApi
 
     public const string TraceRoute = "/v3/groups/{group_id}/clients/{client_id}/trace";
     public const string GroupMessagesRoute = "/v3/groups/{group_id}/messages";
+    public const string LeaseRoute = "/v3/groups/{group_id}/leases/{name}";
+
+    public const string CommandsRoute = "/v3/groups/{group_id}/commands";
+    public const string CommandRoute = "/v3/groups/{group_id}/commands/{command_id}";
+    public const string ResumeRoute = "/v3/groups/{group_id}/commands/{command_id}/resume";
+    public const string RetryRoute = "/v3/groups/{group_id}/commands/{command_id}/retry";
 
     /// <summary>All of these.</summary>
     public static readonly string[] Routes =
-        [MessagesRoute, GroupsRoute, InstancesRoute, RosterRoute, ClientRoute, TraceRoute, GroupMessagesRoute];
+    [
+        MessagesRoute, GroupsRoute, InstancesRoute, RosterRoute, ClientRoute, TraceRoute, GroupMessagesRoute,
+        CommandsRoute, CommandRoute, ResumeRoute, RetryRoute, LeaseRoute,
+    ];
 
     // Whatever can be read can also be asked for without its body.
     private static readonly string[] Reading = [HttpMethods.Get, HttpMethods.Head];
@@ -41,7 +50,9 @@ internal static class HttpApi
         services.AddSingleton<MessagesApi>();
         services.AddSingleton<GroupsApi>();
         services.AddSingleton<DirectoryApi>();
+        services.AddSingleton<LeasesApi>();
         services.AddSingleton<TraceApi>();
+        services.AddSingleton<CommandsApi>();
         services.AddSingleton<Documents>();
         services.AddSingleton<Assets>();
         services.AddSingleton<ConsolePages>();
@@ -63,6 +74,7 @@ internal static class HttpApi
         var groups = endpoints.ServiceProvider.GetRequiredService<GroupsApi>();
         var directory = endpoints.ServiceProvider.GetRequiredService<DirectoryApi>();
         var traces = endpoints.ServiceProvider.GetRequiredService<TraceApi>();
+        var leases = endpoints.ServiceProvider.GetRequiredService<LeasesApi>();
         var api = endpoints.MapGroup("")
             .WithGroupName(OpenApiDescription.DocumentName)
             .AddEndpointFilter<RouteGroupBuilder, HttpFaults>();
@@ -74,7 +86,7 @@ internal static class HttpApi
                 "For code that has no connection. A message to a group, or to a client in it, needs the permission "
                 + "admin or cross_group and a key that is good for the group; a broadcast needs broadcast.")
             .Produces<Published>(StatusCodes.Status202Accepted)
-            .Refuses(400, 401, 403, 413, 415, 503);
+            .Refuses(400, 401, 403, 409, 413, 415, 503);
         api.MapMethods(GroupsRoute, Reading, directory.ReadGroupsAsync)
             .WithTags("Groups")
             .WithSummary("Read which groups there are")
@@ -131,6 +143,24 @@ internal static class HttpApi
                 + "serves 4 at a time. Needs the permission admin.")
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
             .Refuses(400, 401, 403, 429, 503);
+        api.MapMethods(LeaseRoute, Reading, leases.ReadAsync)
+            .WithTags("Groups")
+            .WithSummary("Read who holds a lease of a group")
+            .WithDescription(
+                "A lease that nobody ever held is a free one of term 0. expires_at is by the clock of the instance that "
+                + "answers. Needs the permission admin.")
+            .Produces<Lease>()
+            .Refuses(400, 401, 403, 503);
+        api.MapDelete(LeaseRoute, leases.TakeAsync)
+            .WithTags("Groups")
+            .WithSummary("Take a lease from its holder")
+            .WithDescription(
+                "What its holder sends under it is refused from then on, and whoever takes it next, perhaps the same client, "
+                + "has the next term. A lease that nobody holds stays free. Needs the permission admin.")
+            .Produces<Lease>()
+            .Refuses(400, 401, 403, 503);
+
+        MapCommands(api, endpoints.ServiceProvider.GetRequiredService<CommandsApi>());
 
         RefuseOtherMethods(endpoints, MessagesRoute, "POST");
         RefuseOtherMethods(endpoints, GroupsRoute, "GET, HEAD");
@@ -139,10 +169,60 @@ internal static class HttpApi
         RefuseOtherMethods(endpoints, GroupMessagesRoute, "GET, HEAD");
         RefuseOtherMethods(endpoints, ClientRoute, "GET, HEAD, DELETE");
         RefuseOtherMethods(endpoints, TraceRoute, "GET");
+        RefuseOtherMethods(endpoints, LeaseRoute, "GET, HEAD, DELETE");
+        RefuseOtherMethods(endpoints, CommandsRoute, "GET, HEAD, POST");
+        RefuseOtherMethods(endpoints, CommandRoute, "GET, HEAD, DELETE");
+        RefuseOtherMethods(endpoints, ResumeRoute, "POST");
+        RefuseOtherMethods(endpoints, RetryRoute, "POST");
         endpoints.Map("/v3/groups/{**path}", context => Problems.WriteAsync(
                 context, StatusCodes.Status404NotFound, "Not found", "there is " + GroupsRoute + ", " + RosterRoute + ", " + ClientRoute
-                    + " and " + GroupMessagesRoute))
+                    + ", " + GroupMessagesRoute + ", " + LeaseRoute + ", " + CommandsRoute + " and " + CommandRoute))
             .WithDisplayName("Aether Realtime, any other path of groups");
+    }
+
+    private static void MapCommands(RouteGroupBuilder api, CommandsApi commands)
+    {
+        const string Needs = " Needs the permission admin or cross_group, and a key that is good for the group.";
+        api.MapPost(CommandsRoute, commands.StartAsync)
+            .WithTags("Commands")
+            .WithSummary("Give a command")
+            .WithDescription(
+                "To members of a group, and have each say what became of it. The body is the payload of command.start, with "
+                + "from_id (aether if it is left out) and id, which makes the same request again the same command." + Needs)
+            .Produces<CommandStarted>(StatusCodes.Status201Created)
+            .Refuses(400, 401, 403, 409, 413, 415, 429, 503);
+        api.MapMethods(CommandsRoute, Reading, commands.ListAsync)
+            .WithTags("Commands")
+            .WithSummary("Read which commands a group has")
+            .WithDescription("The newest first, those that run and those that ended less than Commands:Retention ago." + Needs)
+            .Produces<CommandsPage>()
+            .Refuses(400, 401, 403, 503);
+        api.MapMethods(CommandRoute, Reading, commands.ReadAsync)
+            .WithTags("Commands")
+            .WithSummary("Read a command and its executions")
+            .WithDescription(
+                "With after, a version, only executions that changed since; with wait, up to 30 seconds, the answer comes as "
+                + "soon as something has changed." + Needs)
+            .Produces<CommandDetails>()
+            .Refuses(400, 401, 403, 404, 503);
+        api.MapDelete(CommandRoute, commands.CancelAsync)
+            .WithTags("Commands")
+            .WithSummary("Cancel a command")
+            .WithDescription("Nothing more is sent, and members that are at it are asked to stop, for which they have 10 s." + Needs)
+            .Produces<CommandStanding>()
+            .Refuses(400, 401, 403, 404, 503);
+        api.MapPost(ResumeRoute, commands.ResumeAsync)
+            .WithTags("Commands")
+            .WithSummary("Let the next batch of a paused command begin")
+            .WithDescription("Nothing happens to a command that is not paused." + Needs)
+            .Produces<CommandStanding>()
+            .Refuses(400, 401, 403, 404, 503);
+        api.MapPost(RetryRoute, commands.RetryAsync)
+            .WithTags("Commands")
+            .WithSummary("Give a command again to those that did not succeed")
+            .WithDescription("Of a command that has ended; it is a new command." + Needs)
+            .Produces<CommandStarted>(StatusCodes.Status201Created)
+            .Refuses(400, 401, 403, 404, 409, 429, 503);
     }
 
     private static void MapMetrics(IEndpointRouteBuilder endpoints)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.Net.Http.Headers;
 
 namespace Aether.Api.Http;
@@ -22,6 +23,30 @@ internal static class JsonBody
         }
         return null;
     }
+
+    /// <summary>Reads a body.</summary>
+    /// <returns><see langword="null"/> when there is more than may be.</returns>
+    public static async Task<ReadOnlyMemory<byte>?> ReadAsync(
+        HttpRequest request, int maxBytes, CancellationToken cancellationToken)
+    {
+        if (request.ContentLength > maxBytes)
+            return null;
+        // One more than is announced: the read that finds the end then needs no larger buffer.
+        var body = new ArrayBufferWriter<byte>((int)(request.ContentLength ?? 1_023) + 1);
+        while (true)
+        {
+            int read = await request.Body.ReadAsync(body.GetMemory(), cancellationToken).ConfigureAwait(false);
+            if (read == 0)
+                return body.WrittenMemory;
+            body.Advance(read);
+            if (body.WrittenCount > maxBytes)
+                return null;
+        }
+    }
+
+    /// <summary>There is more than may be.</summary>
+    public static IResult TooLarge(int maxBytes) => Problems.Of(
+        StatusCodes.Status413PayloadTooLarge, "Too large", $"message: must be at most {maxBytes} bytes", "message");
 
     private static IResult Unsupported(string detail) =>
         Problems.Of(StatusCodes.Status415UnsupportedMediaType, "Unsupported media type", detail);

@@ -9,7 +9,7 @@ namespace Aether.Api.Http;
 internal static class JsonObjects
 {
     /// <summary>Answers with one object.</summary>
-    public static IResult Answer(Action<Utf8JsonWriter> write)
+    public static IResult Answer(Action<Utf8JsonWriter> write, int status = StatusCodes.Status200OK)
     {
         var buffer = new ArrayBufferWriter<byte>(1_024);
         using (var writer = new Utf8JsonWriter(buffer))
@@ -18,6 +18,8 @@ internal static class JsonObjects
             write(writer);
             writer.WriteEndObject();
         }
-        return Results.Bytes(buffer.WrittenMemory, "application/json");
+        return status == StatusCodes.Status200OK
+            ? Results.Bytes(buffer.WrittenMemory, "application/json")
+            : Results.Text(buffer.WrittenSpan, "application/json", status);
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Aether.Api.Access;
 using Aether.Application;
 using Aether.Application.Messaging;
@@ -28,14 +27,8 @@ internal sealed class MessagesApi(
             return caller.Refusal;
         if (JsonBody.Refuse(context) is { } unsupported)
             return unsupported;
-        if (await ReadAsync(context.Request, cancellationToken).ConfigureAwait(false) is not { } body)
-        {
-            return Problems.Of(
-                StatusCodes.Status413PayloadTooLarge,
-                "Too large",
-                $"message: must be at most {maxBytes} bytes",
-                "message");
-        }
+        if (await JsonBody.ReadAsync(context.Request, maxBytes, cancellationToken).ConfigureAwait(false) is not { } body)
+            return JsonBody.TooLarge(maxBytes);
         if (!MessageReader.TryRead(body, default, default, out var message, out var error))
             return Problems.BadRequest(error.Field, error.Rule);
         if (WhatIsWrongHere(message) is { } wrong)
@@ -45,17 +38,13 @@ internal sealed class MessagesApi(
         if (caller.Access is not { } access)
             return caller.Refusal!;
         var outcome = await mediator
-            .Send(MessageCommands.From(new Sender(default, default, Reach(access)), message), cancellationToken)
+            .Send(MessageCommands.From(GroupSender.Of(access), message), cancellationToken)
             .ConfigureAwait(false);
         // Over a socket this is an error, for the one who waits for the answer of a client; here the number says it.
         if (outcome.Rejection is { } rejection && rejection.Code != ErrorCode.RecipientOffline)
             return Problems.Of(context, rejection);
         return Results.Json(Published.Of(outcome), statusCode: StatusCodes.Status202Accepted);
     }
-
-    // Whoever may look after the groups that a key covers may also talk to them. A broadcast reaches all others too.
-    private static Domain.Access Reach(Domain.Access access) =>
-        access.Has(Permissions.Admin) ? access.With(Permissions.CrossGroup) : access;
 
     /// <summary>What a client may send over its connection but nobody can without one.</summary>
     private static MessageError? WhatIsWrongHere(Message message) => message switch
@@ -66,24 +55,8 @@ internal sealed class MessagesApi(
             new("target", "must not be echo, which goes back to a connection, and there is none"),
         { Target: not Target.Broadcast, GroupId.IsEmpty: true } =>
             new("group_id", "is required for every target but broadcast"),
+        { Lease: not null, GroupId.IsEmpty: true } =>
+            new("group_id", "is required beside lease, which is one of a group"),
         _ => null,
     };
-
-    /// <returns><see langword="null"/> when there is more than a message may have.</returns>
-    private async Task<ReadOnlyMemory<byte>?> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
-    {
-        if (request.ContentLength > maxBytes)
-            return null;
-        // One more than is announced: the read that finds the end then needs no larger buffer.
-        var body = new ArrayBufferWriter<byte>((int)(request.ContentLength ?? 1_023) + 1);
-        while (true)
-        {
-            int read = await request.Body.ReadAsync(body.GetMemory(), cancellationToken).ConfigureAwait(false);
-            if (read == 0)
-                return body.WrittenMemory;
-            body.Advance(read);
-            if (body.WrittenCount > maxBytes)
-                return null;
-        }
-    }
 }

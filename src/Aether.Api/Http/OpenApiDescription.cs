@@ -13,7 +13,7 @@ namespace Aether.Api.Http;
 /// Completes the OpenAPI document of the HTTP API with what the handlers' signatures do not say. The document has a
 /// name of its own, so that a host's documents do not get our endpoints, nor ours theirs.
 /// </summary>
-internal static class OpenApiDescription
+internal static partial class OpenApiDescription
 {
     public const string DocumentName = "aether";
 
@@ -35,7 +35,7 @@ internal static class OpenApiDescription
             Title = "Aether Realtime",
             Version = "3",
             Description =
-                "Sends messages, and reads and removes clients. What goes over the WebSocket is in /asyncapi.json. "
+                "Sends messages, gives commands, and reads and removes clients. What goes over the WebSocket is in /asyncapi.json. "
                 + "/health/live and /health/ready tell whether the instance runs and takes connections, /metrics is "
                 + "for Prometheus. Every error is application/problem+json; where a field is wrong, `field` names it.",
         };
@@ -53,6 +53,7 @@ internal static class OpenApiDescription
         document.Security = [new() { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] }, new()];
         document.AddComponent("Message", MessageSchema(document));
 
+        CompleteCommands(document);
         CompleteSend(document, Operation(document, HttpApi.MessagesRoute, HttpMethod.Post, "sendMessage"));
         var groups = Operation(document, HttpApi.GroupsRoute, HttpMethod.Get, "readGroups");
         DescribePage(groups);
@@ -67,13 +68,20 @@ internal static class OpenApiDescription
         Operation(document, HttpApi.TraceRoute, HttpMethod.Get, "traceClient");
         Example(
             Operation(document, HttpApi.GroupMessagesRoute, HttpMethod.Get, "readMessages"), "200", Examples.KeptMessages);
+        Example(Operation(document, HttpApi.LeaseRoute, HttpMethod.Get, "readLease"), "200", Examples.Lease);
+        Example(Operation(document, HttpApi.LeaseRoute, HttpMethod.Delete, "takeLease"), "200", Examples.FreeLease);
         foreach (var parameter in document.Paths.Values.SelectMany(path => path.Operations!.Values)
             .SelectMany(operation => operation.Parameters ?? []).OfType<OpenApiParameter>()
-            .Where(parameter => parameter.In == ParameterLocation.Path))
+            .Where(parameter => parameter is { In: ParameterLocation.Path, Description: null }))
         {
             parameter.Description = "A Vision ID, by case";
             parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^[A-Za-z0-9_-]{1,64}$" };
-            parameter.Example = parameter.Name == "group_id" ? "press-7" : "worker-1";
+            parameter.Example = parameter.Name switch
+            {
+                "group_id" => "press-7",
+                "name" => "lead",
+                _ => "worker-1",
+            };
         }
         return Task.CompletedTask;
     }
@@ -188,6 +196,11 @@ internal static class OpenApiDescription
             string reference = "\"$ref\":\"#/$defs/" + name + "\"";
             json = json.Replace(reference, definition!.ToJsonString()[1..^1], StringComparison.Ordinal);
         }
+        return ToSchema(document, json);
+    }
+
+    private static OpenApiSchema ToSchema(OpenApiDocument document, string json)
+    {
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
         return OpenApiModelFactory.Load<OpenApiSchema>(
             stream, OpenApiSpecVersion.OpenApi3_1, "json", document, out _)!;
@@ -245,6 +258,11 @@ internal static class OpenApiDescription
               "version": 1767225600000000
             }
             """;
+
+        public const string Lease =
+            """{ "name": "lead", "holder": "boss", "term": 3, "expires_at": "2026-01-01T00:00:10Z" }""";
+
+        public const string FreeLease = """{ "name": "lead", "holder": null, "term": 3, "expires_at": null }""";
 
         public const string Groups = """{ "groups": [{ "group_id": "press-7", "members": 3 }], "total": 1 }""";
 

@@ -61,10 +61,27 @@ internal static class Problems
             var code when code == ErrorCode.Forbidden => Forbidden(rejection.Text, rejection.Field),
             var code when code == ErrorCode.RecipientOffline =>
                 Of(StatusCodes.Status404NotFound, "Not found", rejection.Text),
+            var code when code == ErrorCode.StaleTerm =>
+                Of(StatusCodes.Status409Conflict, "Conflict", rejection.Text, rejection.Field),
             var code when code == ErrorCode.BackplaneUnavailable =>
                 Of(StatusCodes.Status503ServiceUnavailable, "Unavailable", rejection.Text),
+            var code when code == ErrorCode.NotFound => Of(StatusCodes.Status404NotFound, "Not found", rejection.Text),
+            var code when code == ErrorCode.NoRecipients || code == ErrorCode.StaleTerm || code == ErrorCode.LeaseHeld =>
+                Coded(StatusCodes.Status409Conflict, "Conflict", rejection),
+            var code when code == ErrorCode.TooManyCommands =>
+                Coded(StatusCodes.Status429TooManyRequests, "Too many", rejection),
             _ => Fault(),
         };
+    }
+
+    /// <summary>With the code of the protocol, where the status alone does not say it.</summary>
+    private static IResult Coded(int status, string title, Rejection rejection)
+    {
+        var problem = new ProblemDetails { Status = status, Title = title, Detail = rejection.Text };
+        problem.Extensions["code"] = rejection.Code.Name;
+        if (rejection.Field is { } field)
+            problem.Extensions["field"] = field;
+        return Results.Problem(problem);
     }
 
     /// <summary>What a connection is told that a handler of the host's refuses.</summary>

@@ -1,6 +1,7 @@
 using Aether.Api.Access;
 using Aether.Api.Hosting;
 using Aether.Application;
+using Aether.Application.Commands;
 using Aether.Application.Delivery;
 using Aether.Application.Handlers;
 using Aether.Application.Messaging;
@@ -22,6 +23,7 @@ internal sealed class ClientConnection : SocketConnection
     private int owed;
     private bool toldConnected;
     private TaskCompletionSource? roomInFlight;
+    private ConnectionTies? ties;
 
     /// <summary>Creates a connection that is not open yet: what is sent to it waits.</summary>
     /// <param name="services">What every connection shares.</param>
@@ -50,6 +52,9 @@ internal sealed class ClientConnection : SocketConnection
 
     private string Credential { get; }
 
+    /// <summary>Its name as that of who has an execution: the instance, by which others see whether it lives, is in front.</summary>
+    private string Holder => Services.Instance.Id + "/" + Id;
+
     /// <inheritdoc/>
     protected override ValueTask TakeAsync(byte[] text)
     {
@@ -63,7 +68,11 @@ internal sealed class ClientConnection : SocketConnection
             return RefuseAsync(error, text);
         if (IsTraced)
             Tell(TraceEvent.Sent(text));
-        var command = MessageCommands.From(Sender, message);
+        // The server's own answers can hang on which of a client's connections asks; nothing else does.
+        var sender = message.ToId == VisionId.Server || message.ReplyTo is not null
+            ? Sender with { ConnectionId = Holder }
+            : Sender;
+        var command = MessageCommands.From(sender, message);
         return Heard is null ? CarryOutAsync(message, command) : AskHandlersAsync(Heard, message, command);
     }
 
@@ -204,11 +213,26 @@ internal sealed class ClientConnection : SocketConnection
     {
         if (outcome.Reply is { } reply)
             await Loop.SendAsync(this, Frame.Of(reply)).ConfigureAwait(false);
+        // Behind the reply: what comes of it is told to whoever knows already what it is about.
+        if (outcome.Tie is { } tie && Services.Commands is { } commands)
+            TiesWith(commands).Take(tie);
         if (id is not null && !outcome.IsAnswer)
         {
             var ack = Services.Messages.Ack(ClientId, GroupId, id, outcome);
             await Loop.SendAsync(this, Frame.Of(ack)).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Ends what it has to do with commands.</summary>
+    public void EndTies() => Volatile.Read(ref ties)?.End();
+
+    private ConnectionTies TiesWith(CommandServices commands)
+    {
+        if (Volatile.Read(ref ties) is { } known)
+            return known;
+        var made = new ConnectionTies(
+            this, Holder, commands.Watches, commands.Runner, Services.Messages, Services.Limits.MaxMessageBytes);
+        return Interlocked.CompareExchange(ref ties, made, null) ?? made;
     }
 
     private ValueTask RejectAsync(Rejection rejection, string? id) =>

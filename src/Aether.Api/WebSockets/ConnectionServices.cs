@@ -1,4 +1,5 @@
 using Aether.Api.Hosting;
+using Aether.Application.Commands;
 using Aether.Application.Handlers;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -15,7 +16,11 @@ internal sealed record ConnectionServices(
     Clock Clock,
     TimeProvider Time,
     ILogger<SocketConnection> Logger,
-    HandlerDispatcher? Handlers = null);
+    HandlerDispatcher? Handlers = null,
+    CommandServices? Commands = null);
+
+/// <summary>What connections need for the commands that they have to do with.</summary>
+internal sealed record CommandServices(CommandWatches Watches, CommandRunner Runner);
 
 /// <summary>What a connection asked to hear.</summary>
 /// <param name="Full">Whether it also gets the welcome frame, presence events and gaps.</param>

@@ -1,6 +1,7 @@
 using Aether.Api.Access;
 using Aether.Api.Http;
 using Aether.Application;
+using Aether.Application.Commands;
 using Aether.Application.Delivery;
 using Aether.Application.Handlers;
 using Aether.Application.History;
@@ -160,6 +161,7 @@ internal sealed class RealtimeEndpoint(
             {
                 if (attached)
                     hub.Detach(connection);
+                connection.EndTies();
                 if (refusal is null)
                     await services.Mediator
                         .Send(new Leave(connection.GroupId, connection.ClientId), CancellationToken.None)
@@ -196,9 +198,16 @@ internal sealed class RealtimeEndpoint(
             () => TellOpenedAsync(connection),
             services);
 
-    private Task TellOpenedAsync(ClientConnection connection) => connection.Heard is null
-        ? ReplaceOthersAsync(connection)
-        : Task.WhenAll(ReplaceOthersAsync(connection), connection.TellConnectedAsync());
+    private Task TellOpenedAsync(ClientConnection connection)
+    {
+        // Nothing else waits for it: mostly there are none.
+        services.Commands?.Runner.Run(services.Mediator.Send(
+            new SendExecutionsAgain(connection.GroupId, connection.ClientId, connection.Sender.Role),
+            CancellationToken.None));
+        return connection.Heard is null
+            ? ReplaceOthersAsync(connection)
+            : Task.WhenAll(ReplaceOthersAsync(connection), connection.TellConnectedAsync());
+    }
 
     private Task ReplaceOthersAsync(ClientConnection connection) =>
         services.Limits.ReplaceDuplicates

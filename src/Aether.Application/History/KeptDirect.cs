@@ -1,3 +1,4 @@
+using Aether.Application.Leases;
 using Aether.Application.Messaging;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
@@ -7,9 +8,11 @@ namespace Aether.Application.History;
 
 /// <summary>
 /// Sends direct messages that are kept. Whether the recipient is in the message's group has to be known before: what its
-/// sender is told went nowhere must not be read out of the stream later. Mostly it is known, and nothing waits.
+/// sender is told went nowhere must not be read out of the stream later. Mostly it is known, and nothing waits; but whoever
+/// names a lease is asked for that as well.
 /// </summary>
-internal sealed class KeptDirect(KeptMessages kept, Recipients recipients, DirectOrder order)
+internal sealed class KeptDirect(
+    KeptMessages kept, Recipients recipients, DirectOrder order, LeaseGuard? guard = null)
 {
     /// <summary>Who waits for whom.</summary>
     internal DirectOrder Order => order;
@@ -22,7 +25,7 @@ internal sealed class KeptDirect(KeptMessages kept, Recipients recipients, Direc
     {
         bool isOwnGroup = message.GroupId == sender.GroupId;
         var finding = recipients.FindAsync(message.GroupId, message.ToId, isOwnGroup, cancellationToken);
-        return finding.IsCompletedSuccessfully && !order.IsHeldUp(message.ToId)
+        return message.Lease is null && finding.IsCompletedSuccessfully && !order.IsHeldUp(message.ToId)
             ? SendAsync(finding.Result, message, cancellationToken)
             : SendInTurnAsync(order.Take(message.ToId), finding, message, cancellationToken);
     }
@@ -32,9 +35,13 @@ internal sealed class KeptDirect(KeptMessages kept, Recipients recipients, Direc
     {
         try
         {
+            var checking = (guard ?? LeaseGuard.Closed).CheckAsync(message, cancellationToken);
             var places = await finding.ConfigureAwait(false);
+            var refused = await checking.ConfigureAwait(false);
             await turn.Before.ConfigureAwait(false);
-            var sending = SendAsync(places, message, cancellationToken);
+            var sending = refused is null
+                ? SendAsync(places, message, cancellationToken)
+                : kept.RefuseAsync(ChannelName.Client(message.ToId), message, refused, cancellationToken);
             // Begun is enough: what is begun in order is published in order.
             turn.End();
             return await sending.ConfigureAwait(false);

@@ -45,6 +45,14 @@ internal sealed class KeptMessages(IMessageHistory? history = null, RealtimeOpti
     public async Task<Outcome> AppendAsync(ChannelName channel, Message message, CancellationToken cancellationToken) =>
         ToOutcome(await Store.AppendAsync(channel, message, cancellationToken).ConfigureAwait(false));
 
+    /// <summary>Refuses a message, unless it came before and was kept: that was done, and is told again.</summary>
+    internal async Task<Outcome> RefuseAsync(
+        ChannelName channel, Message message, Rejection refused, CancellationToken cancellationToken)
+    {
+        var found = await FindAsync(channel, message, cancellationToken).ConfigureAwait(false);
+        return found.IsDuplicate ? found : Outcome.Rejected(refused);
+    }
+
     /// <summary>Reads what was kept on a channel after a position, oldest first.</summary>
     /// <param name="channel">The channel.</param>
     /// <param name="after">The position before the first one; empty: the oldest there is.</param>
@@ -74,6 +82,7 @@ internal sealed class KeptMessages(IMessageHistory? history = null, RealtimeOpti
         KeepStatus.Published => Outcome.Kept(result.Instances, result.Position),
         KeepStatus.Duplicate => Outcome.Duplicate(result.Position),
         KeepStatus.NobodyHears => Outcome.Rejected(Rejection.RecipientOffline),
+        KeepStatus.StaleTerm => Outcome.Rejected(Rejection.StaleTerm),
         KeepStatus.Unknown => Outcome.Rejected(Rejection.KeepingUnknown),
         KeepStatus.Unavailable => Outcome.Rejected(Rejection.BackplaneUnavailable(result.Fault)),
     };

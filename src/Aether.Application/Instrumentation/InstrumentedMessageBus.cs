@@ -47,6 +47,7 @@ internal sealed class InstrumentedMessageBus(IMessageBus inner, RealtimeMetrics 
             var result = await inner.PublishAsync(channel, message, cancellationToken).ConfigureAwait(false);
             outcome = result switch
             {
+                { IsStaleTerm: true } => Outcomes.Stale,
                 { Accepted: false } => Outcomes.Unavailable,
                 { Instances: 0 } => Outcomes.Unheard,
                 _ => Outcomes.Published,

@@ -51,6 +51,7 @@ internal sealed class InstrumentedMessageHistory(IMessageHistory inner, Realtime
             {
                 { Status: KeepStatus.Unavailable or KeepStatus.Unknown } => Outcomes.Unavailable,
                 { Status: KeepStatus.Duplicate } => Outcomes.Duplicate,
+                { Status: KeepStatus.StaleTerm } => Outcomes.Stale,
                 { Instances: 0 } => Outcomes.Unheard,
                 _ => Outcomes.Published,
             };

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
+using Aether.Domain.Commands;
 
 namespace Aether.Application.Instrumentation;
 
@@ -22,6 +23,12 @@ internal sealed class RealtimeMetrics : IDisposable
             [0.000_01, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
     };
 
+    // From a worker that answers at once to a rollout of a day.
+    private static readonly InstrumentAdvice<double> CommandDurations = new()
+    {
+        HistogramBucketBoundaries = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1_800, 3_600, 21_600, 86_400],
+    };
+
     private readonly Counter<long> published;
     private readonly Histogram<double> publishDuration;
     private readonly Counter<long> subscriptions;
@@ -31,6 +38,11 @@ internal sealed class RealtimeMetrics : IDisposable
     private readonly Counter<long> repaired;
     private readonly Counter<long> reads;
     private readonly Counter<long> garbage;
+    private readonly Counter<long> commands;
+    private readonly Counter<long> executions;
+    private readonly Histogram<double> commandDuration;
+    private readonly Counter<long> leases;
+    private readonly Counter<long> stale;
 
     /// <summary>Creates the instruments.</summary>
     /// <param name="meters">The host's, which tells its meters from those of another host in the process.</param>
@@ -63,11 +75,24 @@ internal sealed class RealtimeMetrics : IDisposable
             "aether.history.reads", "{read}", "Reads of what is kept, by target and outcome.");
         garbage = Meter.CreateCounter<long>(
             "aether.history.garbage", "{message}", "Messages with a position that the stream does not hold.");
+        commands = Meter.CreateCounter<long>(
+            "aether.commands.ended", "{command}", "Commands that ended, by status.");
+        executions = Meter.CreateCounter<long>(
+            "aether.executions.ended", "{execution}", "Executions of commands that ended, by status.");
+        commandDuration = Meter.CreateHistogram<double>(
+            "aether.command.duration",
+            "s",
+            "From the start of a command to its end, by status.",
+            advice: CommandDurations);
+        leases = Meter.CreateCounter<long>(
+            "aether.lease.changes", "{change}", "Leases that went to somebody, or to nobody, by how.");
+        stale = Meter.CreateCounter<long>(
+            "aether.lease.stale", "{refusal}", "What was refused since its sender does not hold the lease, by what it was.");
     }
 
     internal Meter Meter { get; }
 
-    internal bool WatchesPublishing => published.Enabled || publishDuration.Enabled;
+    internal bool WatchesPublishing => published.Enabled || publishDuration.Enabled || stale.Enabled;
 
     internal bool WatchesReads => reads.Enabled;
 
@@ -81,6 +106,8 @@ internal sealed class RealtimeMetrics : IDisposable
     internal void Published(ChannelKind kind, string outcome, TimeSpan duration)
     {
         string target = Names.Of(kind);
+        if (outcome == Outcomes.Stale)
+            StaleTerm("message");
         published.Add(1, new("target", target), new("outcome", outcome));
         publishDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("target", target));
     }
@@ -101,6 +128,31 @@ internal sealed class RealtimeMetrics : IDisposable
 
     internal void HistoryRead(ChannelKind kind, string outcome) =>
         reads.Add(1, new("target", Names.Of(kind)), new("outcome", outcome));
+
+    internal void CommandEnded(CommandSummary command)
+    {
+        var status = new KeyValuePair<string, object?>("status", command.Status.ToWire());
+        commands.Add(1, status);
+        commandDuration.Record((command.EndedAt - command.CreatedAt) / 1_000.0, status);
+        var counts = command.Counts;
+        Count(ExecutionStatus.Succeeded, counts.Succeeded);
+        Count(ExecutionStatus.Failed, counts.Failed);
+        Count(ExecutionStatus.Rejected, counts.Rejected);
+        Count(ExecutionStatus.TimedOut, counts.TimedOut);
+        Count(ExecutionStatus.Canceled, counts.Canceled);
+        Count(ExecutionStatus.Undeliverable, counts.Undeliverable);
+
+        void Count(ExecutionStatus end, int ended)
+        {
+            if (ended > 0)
+                executions.Add(ended, new KeyValuePair<string, object?>("status", end.ToWire()));
+        }
+    }
+
+    internal void LeaseChanged(string how, int count = 1) =>
+        leases.Add(count, new KeyValuePair<string, object?>("change", how));
+
+    internal void StaleTerm(string what) => stale.Add(1, new KeyValuePair<string, object?>("operation", what));
 
     internal void SubscriptionChanged(string operation, string outcome) =>
         subscriptions.Add(1, new("operation", operation), new("outcome", outcome));

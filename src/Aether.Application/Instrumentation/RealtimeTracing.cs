@@ -32,6 +32,7 @@ internal static class Outcomes
     public const string Published = "published";
     public const string Duplicate = "duplicate";
     public const string Unheard = "unheard";
+    public const string Stale = "stale_term";
     public const string Unavailable = "unavailable";
     public const string Canceled = "canceled";
     public const string Failed = "failed";

@@ -1,3 +1,4 @@
+using Aether.Application.Leases;
 using Aether.Domain;
 using MediatR;
 
@@ -9,9 +10,16 @@ namespace Aether.Application.Messaging;
 internal sealed record Echo(Sender Sender, Message Message) : ISendCommand;
 
 /// <summary>Answers with the message itself.</summary>
-internal sealed class EchoHandler : IRequestHandler<Echo, Outcome>
+internal sealed class EchoHandler(LeaseGuard? guard = null) : IRequestHandler<Echo, Outcome>
 {
     /// <inheritdoc/>
-    public Task<Outcome> Handle(Echo request, CancellationToken cancellationToken) =>
-        Task.FromResult(Outcome.Answered(request.Message));
+    public Task<Outcome> Handle(Echo request, CancellationToken cancellationToken) => request.Message.Lease is null
+        ? Task.FromResult(Outcome.Answered(request.Message))
+        : EchoUnderLeaseAsync(request.Message, cancellationToken);
+
+    private async Task<Outcome> EchoUnderLeaseAsync(Message message, CancellationToken cancellationToken)
+    {
+        var refused = await (guard ?? LeaseGuard.Closed).CheckAsync(message, cancellationToken).ConfigureAwait(false);
+        return refused is null ? Outcome.Answered(message) : Outcome.Rejected(refused);
+    }
 }

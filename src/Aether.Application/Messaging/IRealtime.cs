@@ -1,8 +1,11 @@
 using System.Text.Json;
+using Aether.Application.Commands;
 using Aether.Application.History;
+using Aether.Application.Leases;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Domain;
+using Aether.Domain.Commands;
 
 namespace Aether.Application.Messaging;
 
@@ -71,6 +74,83 @@ public interface IRealtime
         int limit = ReadMessages.DefaultLimit,
         CancellationToken cancellationToken = default);
 
+    /// <summary>Reads who holds a lease of a group. One that nobody ever had is a free one.</summary>
+    /// <exception cref="ArgumentException">An id is no Vision ID; the text names it.</exception>
+    Task<Answer<LeaseInfo>> Lease(string groupId, string name, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Takes a lease from whoever holds it: what that client says under it from now on is refused. It may take it again,
+    /// with the next term.
+    /// </summary>
+    /// <returns>The lease, which is free now.</returns>
+    /// <exception cref="ArgumentException">An id is no Vision ID; the text names it.</exception>
+    Task<Answer<LeaseInfo>> TakeLease(string groupId, string name, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Gives a command to members of a group, as <c>aether</c>; <c>no_recipients</c> if nobody is there whom it is for.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// An id is no Vision ID, or the command breaks a rule; the text names it.
+    /// </exception>
+    Task<Answer<CommandSummary>> StartCommand(
+        string groupId, RealtimeCommand command, CancellationToken cancellationToken = default);
+
+    /// <summary>Reads a command and some of its executions; <c>not_found</c> if the group has none of this id.</summary>
+    /// <param name="groupId">The group.</param>
+    /// <param name="commandId">The command.</param>
+    /// <param name="offset">How many executions are left out.</param>
+    /// <param name="limit">How many at most, 1 to 500.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
+    Task<Answer<CommandState>> GetCommand(
+        string groupId,
+        string commandId,
+        int offset = 0,
+        int limit = ReadCommand.MaxLimit,
+        CancellationToken cancellationToken = default);
+
+    /// <summary>Reads the commands of a group, the newest first.</summary>
+    /// <param name="groupId">The group.</param>
+    /// <param name="status">Only those that are so far; <see langword="null"/>: all that are kept.</param>
+    /// <param name="offset">How many are left out.</param>
+    /// <param name="limit">How many at most, 1 to 500.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
+    Task<Answer<CommandListing>> ListCommands(
+        string groupId,
+        CommandStatus? status = null,
+        int offset = 0,
+        int limit = ReadCommand.MaxLimit,
+        CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Watches a command: the first state at once, then at most ten a second, each with the executions that changed since
+    /// the one before it. It ends with the command, or at once if the group has none of this id.
+    /// </summary>
+    /// <param name="groupId">The group.</param>
+    /// <param name="commandId">The command.</param>
+    /// <param name="after">The version that is known; 0: none.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
+    IAsyncEnumerable<CommandState> WatchCommand(
+        string groupId, string commandId, long after = 0, CancellationToken cancellationToken = default);
+
+    /// <summary>Calls a command off: nothing more is sent, and who is at it is asked to stop.</summary>
+    /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
+    Task<Answer<CommandSummary>> CancelCommand(
+        string groupId, string commandId, CancellationToken cancellationToken = default);
+
+    /// <summary>Lets the next batch of a command begin that is paused.</summary>
+    /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
+    Task<Answer<CommandSummary>> ResumeCommand(
+        string groupId, string commandId, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives a command that has ended once more to those members that did not succeed.</summary>
+    /// <returns>The new command.</returns>
+    /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
+    Task<Answer<CommandSummary>> RetryCommand(
+        string groupId, string commandId, CancellationToken cancellationToken = default);
+
     /// <summary>
     /// Closes the connections of a client in a group with 4005, on whichever instance they are;
     /// <c>recipient_offline</c> if it has none. It is told not to come back; what keeps it out is its credential.
@@ -98,6 +178,33 @@ public sealed record RealtimeMessage
 
     /// <summary>Anything that serialises to a JSON object; <see langword="null"/> is the empty one.</summary>
     public object? Payload { get; init; }
+
+    /// <summary>How the payload is serialised. Not set: <see cref="JsonSerializerOptions.Web"/>.</summary>
+    public JsonSerializerOptions? JsonOptions { get; init; }
+}
+
+/// <summary>A command that the host's own code gives.</summary>
+public sealed record RealtimeCommand
+{
+    /// <summary>What has to be done, 1 to 256 characters.</summary>
+    public required string Cmd { get; init; }
+
+    /// <summary>Text for people.</summary>
+    public string? Msg { get; init; }
+
+    /// <summary>Anything that serialises to a JSON object; <see langword="null"/> is the empty one.</summary>
+    public object? Payload { get; init; }
+
+    /// <summary>
+    /// A name of 1 to 64 printable ASCII characters: the same one again is the same command, and not a second one.
+    /// </summary>
+    public string? Id { get; init; }
+
+    /// <summary>Whom it is for, 1 to 1,000 client ids, present or not; <see langword="null"/>: whoever is present.</summary>
+    public IReadOnlyList<string>? To { get; init; }
+
+    /// <summary>How it is carried out, and for members of which role.</summary>
+    public CommandPlan Plan { get; init; } = new();
 
     /// <summary>How the payload is serialised. Not set: <see cref="JsonSerializerOptions.Web"/>.</summary>
     public JsonSerializerOptions? JsonOptions { get; init; }

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Aether.Application.Commands;
 using Aether.Application.History;
+using Aether.Application.Leases;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
@@ -10,8 +12,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Aether.Application.Messaging;
 
 /// <summary>Turns what the host says into the commands that frames become, so that both obey the same rules.</summary>
-internal sealed class Realtime(
+internal sealed partial class Realtime(
     [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator,
+    CommandWatches watches,
     TimeProvider time) : IRealtime
 {
     public Task<Outcome> ToGroup(
@@ -64,6 +67,13 @@ internal sealed class Realtime(
             throw new ArgumentException(Position.Rule, nameof(after));
         return mediator.Send(new ReadMessages(Id(groupId, nameof(groupId)), position, limit), cancellationToken);
     }
+
+    public Task<Answer<LeaseInfo>> Lease(string groupId, string name, CancellationToken cancellationToken = default) =>
+        mediator.Send(new ReadLease(Id(groupId, nameof(groupId)), Id(name, nameof(name))), cancellationToken);
+
+    public Task<Answer<LeaseInfo>> TakeLease(
+        string groupId, string name, CancellationToken cancellationToken = default) =>
+        mediator.Send(new TakeLease(Id(groupId, nameof(groupId)), Id(name, nameof(name))), cancellationToken);
 
     public Task<Outcome> Disconnect(string groupId, string clientId, CancellationToken cancellationToken = default) =>
         mediator.Send(

@@ -57,5 +57,5 @@ internal static class PublishResults
     public static Outcome ToOutcome(this PublishResult result) =>
         result.Accepted
             ? Outcome.Published(result.Instances)
-            : Outcome.Rejected(Rejection.BackplaneUnavailable(result.Fault));
+            : Outcome.Rejected(result.IsStaleTerm ? Rejection.StaleTerm : Rejection.BackplaneUnavailable(result.Fault));
 }

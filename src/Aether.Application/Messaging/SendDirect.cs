@@ -1,4 +1,6 @@
+using Aether.Application.Commands;
 using Aether.Application.History;
+using Aether.Application.Leases;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Domain;
@@ -28,29 +30,39 @@ internal sealed class SendDirectValidator : SendCommandValidator<SendDirect>
 /// Publishes on the client's channel, and tells whether the client is in the message's group, to whoever asks: a message
 /// with an id, or a caller that waits for the number. One that is to be kept is <see cref="KeptDirect"/>'s.
 /// </summary>
-internal sealed class SendDirectHandler(IMessageBus bus, Recipients? recipients = null, KeptDirect? kept = null)
+internal sealed class SendDirectHandler(
+    IMessageBus bus,
+    Recipients? recipients = null,
+    KeptDirect? kept = null,
+    PlainReports? reports = null,
+    LeaseGuard? guard = null)
     : IRequestHandler<SendDirect, Outcome>
 {
+    // Shared with what is kept: to one client there is one order.
+    private readonly DirectOrder order = kept?.Order ?? new DirectOrder();
+
     /// <inheritdoc/>
     public Task<Outcome> Handle(SendDirect request, CancellationToken cancellationToken)
     {
         var (sender, message) = (request.Sender, request.Message);
-        if (kept is not null)
-        {
-            if (kept.Keeps(message))
-                return kept.SendAsync(sender, message, cancellationToken);
-            if (kept.Order.IsHeldUp(message.ToId))
-                return SendAfterAsync(kept.Order.Take(message.ToId), sender, message, cancellationToken);
-        }
-        return SendAsync(sender, message, cancellationToken);
+        if (message.ReplyTo is not null && reports is not null && PlainReports.MayBe(message, out var execution))
+            reports.Take(message, execution, sender.ConnectionId);
+        if (kept is not null && kept.Keeps(message))
+            return kept.SendAsync(sender, message, cancellationToken);
+        return message.Lease is null && !order.IsHeldUp(message.ToId)
+            ? SendAsync(sender, message, cancellationToken)
+            : SendInTurnAsync(order.Take(message.ToId), sender, message, cancellationToken);
     }
 
-    private async Task<Outcome> SendAfterAsync(
+    private async Task<Outcome> SendInTurnAsync(
         DirectOrder.Turn turn, Sender sender, Message message, CancellationToken cancellationToken)
     {
         try
         {
+            var refused = await (guard ?? LeaseGuard.Closed).CheckAsync(message, cancellationToken).ConfigureAwait(false);
             await turn.Before.ConfigureAwait(false);
+            if (refused is not null)
+                return Outcome.Rejected(refused);
             var sending = SendAsync(sender, message, cancellationToken);
             turn.End();
             return await sending.ConfigureAwait(false);

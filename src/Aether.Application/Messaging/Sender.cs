@@ -9,6 +9,12 @@ namespace Aether.Application.Messaging;
 /// <param name="Role">What the connection is in its group.</param>
 internal sealed record Sender(VisionId ClientId, VisionId GroupId, Access Access, Role Role = Role.None)
 {
+    /// <summary>
+    /// The connection, where that matters: its instance, a slash, and a name that no other has on any instance. Empty for
+    /// the host.
+    /// </summary>
+    public string ConnectionId { get; init; } = "";
+
     /// <summary>The host's own code: everything is allowed.</summary>
     public static Sender Host { get; } = new(default, default, Access.Full);
 

@@ -16,7 +16,10 @@ internal interface ICommandStore
     /// that command. One with a lease begins only if its giver holds that, in the same step.
     /// </summary>
     /// <param name="order">What was ordered; its plan breaks no rule.</param>
-    /// <param name="members">Whom it is for, each once, in the order of their turns: 1 to 10,000.</param>
+    /// <param name="members">
+    /// Whom it is for, each once, in the order of their turns: at most 10,000. Without any no command begins; one that the
+    /// giver's <see cref="CommandOrder.RequestId"/> began before is found all the same.
+    /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
     ValueTask<CommandStart> StartAsync(
         CommandOrder order, IReadOnlyList<VisionId> members, CancellationToken cancellationToken);
@@ -49,6 +52,14 @@ internal interface ICommandStore
     /// </summary>
     ValueTask<CommandPage> GetChangesAsync(
         VisionId group, string id, long after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>How often each of some commands has changed.</summary>
+    /// <returns>
+    /// Their versions in the order of their ids, 0 for one that there is not; <see langword="null"/>: the store cannot be
+    /// reached.
+    /// </returns>
+    ValueTask<IReadOnlyList<long>?> GetVersionsAsync(
+        VisionId group, IReadOnlyList<string> ids, CancellationToken cancellationToken);
 
     /// <summary>Reads the commands of a group, the newest first.</summary>
     /// <param name="group">Of which group.</param>
@@ -87,6 +98,9 @@ internal enum StartStatus
 
     /// <summary>It had begun before.</summary>
     Repeated,
+
+    /// <summary>There is nobody whom it is for.</summary>
+    NoRecipients,
 
     /// <summary>As many run in the group as may.</summary>
     TooMany,

@@ -4,8 +4,9 @@ namespace Aether.Application.Ports;
 
 /// <summary>
 /// Keeps the leases of groups. Terms are kept for as long as the store keeps anything: one that came again would make
-/// two holders of the same term. Time is the store's. Adapters: Redis, and memory for a single process. Never throws for a
-/// store that cannot be reached.
+/// two holders of the same term. Time is the store's. Whenever a lease goes to somebody, or to nobody, its group is told on
+/// its channel in the same step: in the order of the terms, and whatever becomes of the instance that asked. Adapters: Redis,
+/// and memory for a single process. Never throws for a store that cannot be reached.
 /// </summary>
 internal interface ILeaseStore
 {
@@ -26,7 +27,22 @@ internal interface ILeaseStore
 
     /// <summary>Reads a lease. One that nobody ever had is free, with the term 0.</summary>
     ValueTask<LeaseResult> GetAsync(VisionId group, VisionId name, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Notes of leases in any group that their time is over, each once, however many instances ask. One that somebody else
+    /// has taken meanwhile is not among them: that was told.
+    /// </summary>
+    /// <param name="limit">Of how many at most.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    ValueTask<LeaseEnds> EndAsync(int limit, CancellationToken cancellationToken);
 }
+
+/// <summary>What was found of leases whose time is over.</summary>
+/// <param name="Count">How many ended.</param>
+/// <param name="Next">
+/// When the next one may end, unless it is renewed; <see langword="null"/>: nobody holds any, or that is not known.
+/// </param>
+internal readonly record struct LeaseEnds(int Count, TimeSpan? Next);
 
 /// <summary>What became of a lease.</summary>
 /// <param name="Status">Whether what was asked for was done.</param>

@@ -22,7 +22,8 @@ internal interface IMessageBus : IChannelSubscriptions
 
     /// <summary>
     /// Publishes a message. Messages published one after the other to one channel, without waiting in between, arrive
-    /// in that order at every subscriber. Never throws for a backplane that cannot be reached.
+    /// in that order at every subscriber. Never throws for a backplane that cannot be reached. A message with a
+    /// <see cref="Message.Lease"/> to its group is published only if its sender holds that, in the same step.
     /// </summary>
     ValueTask<PublishResult> PublishAsync(ChannelName channel, Message message, CancellationToken cancellationToken);
 }
@@ -47,8 +48,13 @@ internal interface IChannelSubscriptions
 /// <param name="Accepted">Whether the backplane took it. If not, it is delivered to nobody, also not later.</param>
 /// <param name="Instances">How many instances heard it.</param>
 /// <param name="Fault">Why it was not taken, if it was not.</param>
-internal readonly record struct PublishResult(bool Accepted, int Instances, BackplaneFault Fault = default)
+/// <param name="IsStaleTerm">Whether it was not taken since its sender does not hold the lease that it names.</param>
+internal readonly record struct PublishResult(
+    bool Accepted, int Instances, BackplaneFault Fault = default, bool IsStaleTerm = false)
 {
+    /// <summary>Its sender does not hold the lease in this term.</summary>
+    public static PublishResult StaleTerm => new(false, 0, IsStaleTerm: true);
+
     /// <summary>The backplane cannot be reached.</summary>
     public static PublishResult Unavailable => default;
 

@@ -13,7 +13,8 @@ internal interface IMessageHistory
     /// Numbers a message, keeps it and publishes it, in one step: the order in the stream is the order that everybody
     /// hears. Messages appended one after the other to one channel, without waiting in between, keep their order, also
     /// with those that <see cref="IMessageBus.PublishAsync"/> publishes. One that has an id is published once for each
-    /// sender and channel. A direct message that no instance hears is not kept.
+    /// sender and channel. A direct message that no instance hears is not kept. One with a <see cref="Message.Lease"/> to
+    /// its group is kept only if its sender holds that, in the same step.
     /// </summary>
     ValueTask<KeepResult> AppendAsync(ChannelName channel, Message message, CancellationToken cancellationToken);
 
@@ -70,6 +71,9 @@ internal enum KeepStatus
 
     /// <summary>It is a direct message, and no instance hears its receiver: nothing was kept or published.</summary>
     NobodyHears,
+
+    /// <summary>Its sender does not hold the lease that it names: nothing was kept or published.</summary>
+    StaleTerm,
 }
 
 /// <summary>Which messages of a stream: those after a position, or the last ones.</summary>

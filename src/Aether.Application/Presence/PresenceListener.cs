@@ -17,6 +17,8 @@ internal sealed class PresenceListener(
         ArgumentNullException.ThrowIfNull(message);
         switch (message.Cmd)
         {
+            case ServerCommands.Lease when message.FromId == VisionId.Server:
+                return;
             case "join" or "leave":
                 recipients?.Forget(group, message.FromId);
                 break;

@@ -1,3 +1,4 @@
+using Aether.Application.Commands;
 using Aether.Application.Messaging;
 using Aether.Domain;
 using MediatR;
@@ -16,8 +17,17 @@ internal static class ServerRequests
         ArgumentNullException.ThrowIfNull(message);
         return message switch
         {
+            { Cmd: "reply" or "reply_error" } when PlainReports.MayBe(message, out var execution) =>
+                new AnswerByHand(sender, message, execution),
             { Id: null } => new RefuseRequest(sender, message, Refusals.WithoutId),
             { Cmd: "history.read" } => new ReadOwnHistory(sender, message),
+            _ when LeaseQuestion.Is(message.Cmd) => new AskLease(sender, message),
+            { Cmd: "command.start" } => new StartOwnCommand(sender, message),
+            { Cmd: "command.get" } => new GetCommand(sender, message),
+            { Cmd: "command.list" } => new GetCommands(sender, message),
+            { Cmd: "command.cancel" or "command.resume" or "command.retry" } => new ChangeCommand(sender, message),
+            { Cmd: "command.watch" } => new WatchCommand(sender, message),
+            { Cmd: "execution.update" } => new UpdateExecution(sender, message),
             _ => new RefuseRequest(sender, message, Refusals.Unknown),
         };
     }

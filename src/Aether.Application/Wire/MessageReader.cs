@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Unicode;
 using Aether.Domain;
+using Aether.Domain.Commands;
 
 namespace Aether.Application.Wire;
 
@@ -20,7 +21,9 @@ internal static partial class MessageReader
     /// <summary>The longest <c>id</c> and <c>reply_to</c>, in characters.</summary>
     public const int MaxIdLength = 64;
 
-    private const string IdRule = "must be 1 to 64 printable ASCII characters";
+    /// <summary>What an <c>id</c> has to be.</summary>
+    public const string IdRule = "must be 1 to 64 printable ASCII characters";
+
     private const string IdOrNull = VisionId.Rule + ", or null";
     private const string NoLoneSurrogate = "must not contain a lone surrogate";
 
@@ -69,6 +72,41 @@ internal static partial class MessageReader
         return true;
     }
 
+    /// <summary>Whether a text can be the id of a message.</summary>
+    public static bool IsId([NotNullWhen(true)] string? text) =>
+        text is { Length: >= 1 and <= MaxIdLength } && !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
+
+    /// <summary>
+    /// Whether bytes are exactly one JSON object as a message may hold: in UTF-8, no deeper than one, and without half a
+    /// surrogate pair in any name or text.
+    /// </summary>
+    public static bool TryReadObject(ReadOnlyMemory<byte> json, out MessageError error)
+    {
+        error = new("message", "must be exactly one JSON object in UTF-8");
+        if (!Utf8.IsValid(json.Span))
+            return false;
+        var reader = new Utf8JsonReader(json.Span, new JsonReaderOptions { MaxDepth = MaxDepth });
+        try
+        {
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+                return false;
+            do
+            {
+                if (!IsSound(ref reader))
+                {
+                    error = new("message", NoLoneSurrogate);
+                    return false;
+                }
+            }
+            while (reader.Read());
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
     // One bit for each field.
     private static readonly int Required =
         WireNames.Fields.Values.Where(WireNames.IsRequired).Aggregate(0, static (all, field) => all | Bit(field));
@@ -90,6 +128,8 @@ internal static partial class MessageReader
         private DateTime sentAt;
         private string? replyTo;
         private Role toRole;
+        private LeaseClaim? lease;
+        private ExecutionAttempt? execution;
         private Position position;
 
         public string? Id { get; private set; }
@@ -159,6 +199,8 @@ internal static partial class MessageReader
             Id = Id,
             ReplyTo = replyTo,
             ToRole = toRole,
+            Lease = lease,
+            Execution = execution,
             Position = position,
         };
 
@@ -176,7 +218,7 @@ internal static partial class MessageReader
 
         private bool TryFindField(ref Utf8JsonReader reader, out MessageField field) =>
             WireNames.Fields.TryFind(ref reader, out field)
-            && (field != MessageField.Pos || origin == MessageOrigin.Backplane);
+            && (field is not (MessageField.Pos or MessageField.Execution) || origin == MessageOrigin.Backplane);
 
         private bool SkipUnknown(ref Utf8JsonReader reader)
         {
@@ -200,6 +242,8 @@ internal static partial class MessageReader
             MessageField.Id => ReadId(field, ref reader, out string? id) && (Id = id) is not null,
             MessageField.ReplyTo => ReadId(field, ref reader, out replyTo),
             MessageField.ToRole => ReadName(field, WireNames.Roles, ref reader, out toRole),
+            MessageField.Lease => ReadLease(ref reader),
+            MessageField.Execution => ReadExecution(ref reader),
             MessageField.Pos => ReadPosition(ref reader),
         };
 
@@ -243,6 +287,26 @@ internal static partial class MessageReader
             (reader.TokenType == JsonTokenType.String && Position.TryParse(reader.GetString(), out position)
                 && position.Seq > 0)
             || Fail(MessageField.Pos, Position.Rule);
+
+        private bool ReadLease(ref Utf8JsonReader reader)
+        {
+            var whole = reader;
+            if (!MessageParts.TryReadLease(ref reader, out var claim))
+                return FailPart(MessageField.Lease, MessageParts.LeaseRule, ref whole);
+            lease = claim;
+            return true;
+        }
+
+        private bool ReadExecution(ref Utf8JsonReader reader)
+        {
+            var whole = reader;
+            return MessageParts.TryReadExecution(ref reader, out execution)
+                || FailPart(MessageField.Execution, MessageParts.ExecutionRule, ref whole);
+        }
+
+        // A document that breaks off is no message, whatever field it is in when it does.
+        private bool FailPart(MessageField field, string rule, ref Utf8JsonReader part) =>
+            SkipSoundly(field, ref part) && Fail(field, rule);
 
         private bool ReadVisionId(MessageField field, ref Utf8JsonReader reader, out VisionId id)
         {
@@ -295,7 +359,7 @@ internal static partial class MessageReader
         private bool ReadId(MessageField field, ref Utf8JsonReader reader, out string? id)
         {
             id = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-            if (id is { Length: >= 1 and <= MaxIdLength } && !id.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+            if (IsId(id))
                 return true;
             id = null;
             return Fail(field, IdRule);

@@ -35,6 +35,8 @@ internal static class MessageSize
         MessageField.SentAt => Timestamp.MaxBytes + Quotes,
         MessageField.Id or MessageField.ReplyTo => Quotes,
         MessageField.ToRole => Longest(WireNames.Roles.Names) + Quotes,
+        MessageField.Lease => MessageParts.MaxLeaseBytes,
+        MessageField.Execution => MessageParts.MaxExecutionBytes,
         MessageField.Pos => Position.MaxBytes + Quotes,
     };
 

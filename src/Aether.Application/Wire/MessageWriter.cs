@@ -3,12 +3,13 @@ using System.Buffers.Text;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Aether.Domain;
+using Aether.Domain.Commands;
 
 namespace Aether.Application.Wire;
 
 /// <summary>
 /// Writes a message as canonical JSON: the ten fields of the seed in their order, null where empty, then <c>id</c>,
-/// <c>reply_to</c>, <c>to_role</c> and <c>pos</c> if the message has them. The payload is copied as it came.
+/// <c>reply_to</c>, <c>to_role</c>, <c>lease</c>, <c>execution</c> and <c>pos</c> if the message has them. The payload is copied as it came.
 /// </summary>
 internal static class MessageWriter
 {
@@ -67,6 +68,16 @@ internal static class MessageWriter
             writer.Begin(MessageField.ToRole);
             writer.Raw(WireNames.Of(message.ToRole));
         }
+        if (message.Lease is { } lease)
+        {
+            writer.Begin(MessageField.Lease);
+            writer.Lease(lease);
+        }
+        if (message.Execution is { } execution)
+        {
+            writer.Begin(MessageField.Execution);
+            writer.Execution(execution);
+        }
         if (message.Position is { IsEmpty: false } position)
         {
             writer.Begin(MessageField.Pos);
@@ -124,13 +135,38 @@ internal static class MessageWriter
             buffer[length++] = (byte)'"';
         }
 
+        public void Lease(LeaseClaim lease)
+        {
+            Raw(MessageParts.LeaseName);
+            VisionId(lease.Name);
+            Raw(MessageParts.LeaseTerm);
+            Number(lease.Term);
+            Raw("}"u8);
+        }
+
+        public void Execution(ExecutionAttempt execution)
+        {
+            Raw(MessageParts.ExecutionCommand);
+            Text(execution.CommandId);
+            Raw(MessageParts.ExecutionAttempt);
+            Number(execution.Attempt);
+            Raw(MessageParts.ExecutionDeadline);
+            Time(execution.Deadline);
+            Raw("}"u8);
+        }
+
+        private void Number(long number)
+        {
+            Utf8Formatter.TryFormat(number, buffer.AsSpan(length), out int digits);
+            length += digits;
+        }
+
         public void Position(Position position)
         {
             buffer[length++] = (byte)'"';
             length += Encoding.ASCII.GetBytes(position.Epoch, buffer.AsSpan(length));
             buffer[length++] = (byte)':';
-            Utf8Formatter.TryFormat(position.Seq, buffer.AsSpan(length), out int digits);
-            length += digits;
+            Number(position.Seq);
             buffer[length++] = (byte)'"';
         }
 

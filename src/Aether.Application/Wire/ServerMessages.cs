@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Text.Json;
 using Aether.Application.History;
+using Aether.Application.Leases;
 using Aether.Application.Presence;
 using Aether.Domain;
+using Aether.Domain.Commands;
 
 namespace Aether.Application.Wire;
 
@@ -55,6 +57,8 @@ internal sealed class ServerMessages(TimeProvider time)
                 w.WriteNumber("retry_after_ms"u8, (long)Math.Ceiling(after.TotalMilliseconds));
             if (rejection.Field is { } field)
                 w.WriteString("field"u8, field);
+            if (!rejection.Holder.IsEmpty)
+                w.WriteString("holder"u8, rejection.Holder.Value);
         })) with
         { Msg = rejection.Text, ReplyTo = id };
 
@@ -87,6 +91,25 @@ internal sealed class ServerMessages(TimeProvider time)
                     w.WriteString("reason"u8, HistoryWriter.NameOf(why));
                 w.WriteEndObject();
             }
+        }));
+
+    /// <summary>What changed in a command that a client watches.</summary>
+    public Message CommandEvent(VisionId client, VisionId group, ReadOnlyMemory<byte> payload) =>
+        ToClient(client, group, ServerCommands.CommandEvent, payload);
+
+    /// <summary>Asks a member to stop.</summary>
+    public Message ExecutionCancel(VisionId client, VisionId group, string execution, int attempt) =>
+        ToClient(client, group, ServerCommands.ExecutionCancel, Json(w => w.WriteNumber("attempt"u8, attempt))) with
+        {
+            ReplyTo = execution,
+        };
+
+    /// <summary>What a member said of its execution was taken.</summary>
+    public Message ExecutionTaken(VisionId client, VisionId group, string id, Transition taken) =>
+        Reply(client, group, id, Json(w =>
+        {
+            w.WriteString("status"u8, taken.Status.ToWire());
+            w.WriteBoolean("cancel"u8, taken.IsCanceled);
         }));
 
     /// <summary>Tells the instances which connections of a client have to go.</summary>
@@ -178,6 +201,21 @@ internal sealed class ServerMessages(TimeProvider time)
             }),
             SentAt = Now,
         };
+
+    /// <summary>A lease of a group went to somebody, or to nobody.</summary>
+    public Message LeaseEvent(VisionId group, LeaseInfo lease) => new()
+    {
+        Type = MessageType.Presence,
+        Target = Target.Group,
+        FromId = VisionId.Server,
+        GroupId = group,
+        Cmd = ServerCommands.Lease,
+        Payload = LeasePayload(lease),
+        SentAt = Now,
+    };
+
+    /// <summary>A lease as the payload of a message.</summary>
+    internal static ReadOnlyMemory<byte> LeasePayload(LeaseInfo lease) => Json(w => LeaseWriter.Write(w, lease));
 
     /// <summary>A page of a group's members, as the answer to the message that asked for it.</summary>
     public Message Roster(Message question, RosterPage page) => Roster(question, RosterPayload(page));

@@ -44,6 +44,8 @@ internal static class WireNames
         MessageField.Id => ",\"id\":"u8,
         MessageField.ReplyTo => ",\"reply_to\":"u8,
         MessageField.ToRole => ",\"to_role\":"u8,
+        MessageField.Lease => ",\"lease\":"u8,
+        MessageField.Execution => ",\"execution\":"u8,
         MessageField.Pos => ",\"pos\":"u8,
     };
 
@@ -53,7 +55,8 @@ internal static class WireNames
         MessageField.MsgType or MessageField.Target or MessageField.FromId or MessageField.Payload
             or MessageField.SentAt => true,
         MessageField.Version or MessageField.ToId or MessageField.GroupId or MessageField.Cmd or MessageField.Msg
-            or MessageField.Id or MessageField.ReplyTo or MessageField.ToRole or MessageField.Pos => false,
+            or MessageField.Id or MessageField.ReplyTo or MessageField.ToRole or MessageField.Lease
+            or MessageField.Execution or MessageField.Pos => false,
     };
 
     /// <summary>A type as a JSON string.</summary>
@@ -105,5 +108,7 @@ internal enum MessageField : byte
     Id,
     ReplyTo,
     ToRole,
+    Lease,
+    Execution,
     Pos,
 }

@@ -48,7 +48,14 @@ public sealed record ExecutionReport
 /// <summary>What went wrong at a member, in its own words.</summary>
 /// <param name="Code">For programs.</param>
 /// <param name="Message">For people.</param>
-public sealed record ExecutionError(string Code, string? Message);
+public sealed record ExecutionError(string Code, string? Message)
+{
+    /// <summary>The longest <see cref="Code"/>, in characters.</summary>
+    public const int MaxCodeLength = 64;
+
+    /// <summary>The longest <see cref="Message"/>, in characters.</summary>
+    public const int MaxMessageLength = 1_024;
+}
 
 /// <summary>A word that came too late to change anything.</summary>
 /// <param name="Attempt">Of which attempt.</param>

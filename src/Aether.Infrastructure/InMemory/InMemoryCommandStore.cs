@@ -73,6 +73,11 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
         VisionId group, string id, long after, int limit, CancellationToken cancellationToken) =>
         new(Read(group, id, command => command.ChangedSince(after, limit)));
 
+    public ValueTask<IReadOnlyList<long>?> GetVersionsAsync(
+        VisionId group, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
+        new(In<IReadOnlyList<long>>(
+            group, new long[ids.Count], commands => [.. ids.Select(id => commands.Find(id)?.Version ?? 0)]));
+
     public ValueTask<CommandList?> ListAsync(
         VisionId group, CommandStatus? status, int offset, int limit, CancellationToken cancellationToken) =>
         new(In(group, new CommandList([], 0), commands =>
@@ -96,6 +101,8 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
                 commands.Expire(Now());
                 if (commands.FindRequest(order.FromId, order.RequestId) is { } first)
                     return new(StartStatus.Repeated, first.Summarize(), []);
+                if (members.Count == 0)
+                    return CommandStart.Not(StartStatus.NoRecipients);
                 if (commands.Running.Count >= options.Running)
                     return CommandStart.Not(StartStatus.TooMany);
                 var command = Command.Start(order, members, Now(), out var begun);

@@ -1,54 +1,47 @@
-using System.Collections.Concurrent;
-using System.Diagnostics.CodeAnalysis;
 using Aether.Application.Ports;
 using Aether.Domain;
 
 namespace Aether.Infrastructure.InMemory;
 
 /// <summary>
-/// The bus of a single process: a channel's sink is called by whoever publishes, who waits until there is room. The
-/// sink is called before anything is awaited, so that messages keep the order in which they were published.
+/// The bus of a single process: whoever publishes calls the channel's sink, and waits until there is room.
 /// </summary>
-internal sealed class InMemoryMessageBus : IMessageBus
+internal sealed class InMemoryMessageBus(InMemoryChannels channels, InMemoryLeaseStore leases) : IMessageBus
 {
-    private readonly ConcurrentDictionary<ChannelName, IMessageSink> sinks = new();
-
     public string Description => "memory, this process alone";
 
     public bool IsReady => true;
 
     public ValueTask<PublishResult> PublishAsync(
-        ChannelName channel, Message message, CancellationToken cancellationToken)
-    {
-        if (!sinks.TryGetValue(channel, out var sink))
-            return new(PublishResult.To(0));
-        var received = sink.ReceiveAsync(channel, message, cancellationToken);
-        if (!received.IsCompletedSuccessfully)
-            return WaitAsync(received);
-        received.GetAwaiter().GetResult();
-        return new(PublishResult.To(1));
-    }
+        ChannelName channel, Message message, CancellationToken cancellationToken) =>
+        message.Lease is { } claim && channel.Kind == ChannelKind.Group
+            ? PublishUnderAsync(claim, channel, message, cancellationToken)
+            : channels.PublishAsync(channel, message, cancellationToken);
 
     public Task<bool> SubscribeAsync(ChannelName channel, IMessageSink sink, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        sinks[channel] = sink;
+        channels.Subscribe(channel, sink);
         return Task.FromResult(true);
     }
 
     public Task UnsubscribeAsync(ChannelName channel, CancellationToken cancellationToken)
     {
-        sinks.TryRemove(channel, out _);
+        channels.Unsubscribe(channel);
         return Task.CompletedTask;
     }
 
-    /// <summary>Who hears a channel, if anybody does.</summary>
-    public bool TryGetSink(ChannelName channel, [NotNullWhen(true)] out IMessageSink? sink) =>
-        sinks.TryGetValue(channel, out sink);
-
-    private static async ValueTask<PublishResult> WaitAsync(ValueTask received)
+    private ValueTask<PublishResult> PublishUnderAsync(
+        LeaseClaim claim, ChannelName channel, Message message, CancellationToken cancellationToken)
     {
-        await received.ConfigureAwait(false);
-        return PublishResult.To(1);
+        // Begun is enough: the sink has it then, ahead of whatever the next holder says.
+        Task<PublishResult>? published = null;
+        return leases.TryUnder(
+            channel.Id,
+            claim,
+            message.FromId,
+            () => published = channels.PublishAsync(channel, message, cancellationToken).AsTask())
+            ? new(published!)
+            : new(PublishResult.StaleTerm);
     }
 }

@@ -10,8 +10,8 @@ namespace Aether.Infrastructure.InMemory;
 /// What is kept within one process. Each stream has its lock, under which a message is numbered, kept and given to the
 /// sink: the order in the stream is the order that everybody hears.
 /// </summary>
-internal sealed class InMemoryMessageHistory(InMemoryMessageBus bus, HistoryOptions options, TimeProvider time)
-    : IMessageHistory
+internal sealed class InMemoryMessageHistory(
+    InMemoryChannels channels, InMemoryLeaseStore leases, HistoryOptions options, TimeProvider time) : IMessageHistory
 {
     private const int EpochLength = 10;
     private const string EpochLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -25,7 +25,12 @@ internal sealed class InMemoryMessageHistory(InMemoryMessageBus bus, HistoryOpti
     private long sweptAt = time.GetTimestamp();
 
     public ValueTask<KeepResult> AppendAsync(
-        ChannelName channel, Message message, CancellationToken cancellationToken)
+        ChannelName channel, Message message, CancellationToken cancellationToken) =>
+        message.Lease is { } claim && channel.Kind == ChannelKind.Group
+            ? AppendUnderAsync(claim, channel, message)
+            : AppendAsync(channel, message);
+
+    private ValueTask<KeepResult> AppendAsync(ChannelName channel, Message message)
     {
         Sweep();
         KeepResult result;
@@ -36,7 +41,7 @@ internal sealed class InMemoryMessageHistory(InMemoryMessageBus bus, HistoryOpti
             Expire(stream);
             if (message.Id is not null && stream.TryFind(message.FromId, message.Id, out var first))
                 return new(new KeepResult(KeepStatus.Duplicate, 0, first));
-            bool isHeard = bus.TryGetSink(channel, out var sink);
+            bool isHeard = channels.TryGetSink(channel, out var sink);
             if (!isHeard && channel.Kind == ChannelKind.Client)
                 return new(new KeepResult(KeepStatus.NobodyHears));
             var kept = stream.Append(message, time.GetTimestamp(), options.Messages);
@@ -52,19 +57,8 @@ internal sealed class InMemoryMessageHistory(InMemoryMessageBus bus, HistoryOpti
     }
 
     public ValueTask<KeepResult> FindAsync(
-        ChannelName channel, VisionId from, string id, CancellationToken cancellationToken)
-    {
-        if (streams.TryGetValue(channel, out var stream))
-        {
-            lock (stream)
-            {
-                Expire(stream);
-                if (stream.TryFind(from, id, out var first))
-                    return new(new KeepResult(KeepStatus.Duplicate, 0, first));
-            }
-        }
-        return new(new KeepResult(KeepStatus.NobodyHears));
-    }
+        ChannelName channel, VisionId from, string id, CancellationToken cancellationToken) =>
+        new(Find(channel, from, id) ?? new KeepResult(KeepStatus.NobodyHears));
 
     public ValueTask<IReadOnlyList<Position>?> GetPositionsAsync(
         IReadOnlyList<ChannelName> channels, CancellationToken cancellationToken)
@@ -157,6 +151,27 @@ internal sealed class InMemoryMessageHistory(InMemoryMessageBus bus, HistoryOpti
 
     private void Expire(InMemoryStream stream) =>
         stream.Expire(time.GetTimestamp() - (long)(options.Ttl.Value.TotalSeconds * time.TimestampFrequency));
+
+    private ValueTask<KeepResult> AppendUnderAsync(LeaseClaim claim, ChannelName channel, Message message)
+    {
+        Task<KeepResult>? appended = null;
+        if (leases.TryUnder(channel.Id, claim, message.FromId, () => appended = AppendAsync(channel, message).AsTask()))
+            return new(appended!);
+        // What was kept while its sender held the lease was kept, whoever holds it now.
+        var first = message.Id is null ? null : Find(channel, message.FromId, message.Id);
+        return new(first ?? new KeepResult(KeepStatus.StaleTerm));
+    }
+
+    private KeepResult? Find(ChannelName channel, VisionId from, string id)
+    {
+        if (!streams.TryGetValue(channel, out var stream))
+            return null;
+        lock (stream)
+        {
+            Expire(stream);
+            return stream.TryFind(from, id, out var first) ? new KeepResult(KeepStatus.Duplicate, 0, first) : null;
+        }
+    }
 
     private static string NewEpoch() => RandomNumberGenerator.GetString(EpochLetters, EpochLength);
 

@@ -40,18 +40,24 @@ internal sealed class HistoryScripts(RedisConnection connection, RedisNames name
         RedisKey[] keys = message.Id is { } id
             ? [names.Stream(channel), names.Place(channel), names.Sent(channel, message.FromId, id)]
             : [names.Stream(channel), names.Place(channel)];
+        RedisValue[] values =
+        [
+            written[..^1], (byte[])name!, name.IsSharded ? "SPUBLISH" : "PUBLISH", NewEpoch(), options.Messages, ttl,
+            remember, channel.Kind == ChannelKind.Client ? 1 : 0,
+        ];
+        // Only those of a group lie in the slot of its channel.
+        if (message.Lease is { } claim && channel.Kind == ChannelKind.Group)
+        {
+            keys = [.. keys, names.LeasesOf(channel.Id)];
+            values = [.. values, claim.Name.Value, message.FromId.Value, claim.Term];
+        }
         var result = await connection.Commands.ScriptEvaluateAsync(
-            Append,
-            keys,
-            [
-                written[..^1], (byte[])name!, name.IsSharded ? "SPUBLISH" : "PUBLISH", NewEpoch(), options.Messages, ttl,
-                remember, channel.Kind == ChannelKind.Client ? 1 : 0,
-            ],
-            RedisConnection.Primary).ConfigureAwait(false);
+            Append, keys, values, RedisConnection.Primary).ConfigureAwait(false);
         return (int)result[0] switch
         {
             1 => new KeepResult(KeepStatus.Published, (int)result[1], ParsePosition(result[2])),
             2 => new KeepResult(KeepStatus.Duplicate, 0, ParsePosition(result[2])),
+            4 => new KeepResult(KeepStatus.StaleTerm),
             _ => new KeepResult(KeepStatus.NobodyHears),
         };
     }

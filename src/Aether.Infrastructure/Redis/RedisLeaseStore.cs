@@ -1,4 +1,6 @@
+using Aether.Application.Leases;
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -7,79 +9,115 @@ namespace Aether.Infrastructure.Redis;
 
 /// <summary>
 /// Leases in Redis: one hash for each group, which is never forgotten, since its terms must not come again, and one script
-/// for each step. The hash lies in the slot of the group's channel.
+/// for each step. The hash lies in the slot of the group's channel, so the step also tells the group.
 /// </summary>
 internal sealed class RedisLeaseStore(
     RedisConnection connection,
     RedisHealth health,
-    RedisNames names,
+    LeaseScripts scripts,
     TimeProvider time,
     ILogger<RedisLeaseStore> logger) : ILeaseStore
 {
-    private static readonly string Script = PresenceScripts.Load("lease-step.lua");
-
+    private readonly ServerMessages messages = new(time);
     private readonly LogThrottle failureLog = new(time);
 
     public ValueTask<LeaseResult> AcquireAsync(
-        VisionId group, VisionId name, VisionId client, TimeSpan ttl, CancellationToken cancellationToken) =>
-        StepAsync("acquire", group, name, client, 0, (long)ttl.TotalMilliseconds);
+        VisionId group, VisionId name, VisionId client, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        long ttlMs = (long)ttl.TotalMilliseconds;
+        return TryAsync(async () =>
+        {
+            await scripts.WatchAsync(group, name, ttlMs).ConfigureAwait(false);
+            var told = new LeaseInfo(name, client, 0, time.GetUtcNow().UtcDateTime + ttl);
+            return await scripts.StepAsync("acquire", group, name, client, 0, ttlMs, Write(group, told))
+                .ConfigureAwait(false);
+        });
+    }
 
     public ValueTask<LeaseResult> RenewAsync(
         VisionId group, LeaseClaim claim, VisionId client, CancellationToken cancellationToken) =>
-        StepAsync("renew", group, claim.Name, client, claim.Term);
+        TryAsync(() => scripts.StepAsync("renew", group, claim.Name, client, claim.Term, 0, default));
 
     public ValueTask<LeaseResult> ReleaseAsync(
         VisionId group, LeaseClaim claim, VisionId client, CancellationToken cancellationToken) =>
-        StepAsync("release", group, claim.Name, client, claim.Term);
+        TryAsync(() =>
+            scripts.StepAsync("release", group, claim.Name, client, claim.Term, 0, WriteFree(group, claim.Name)));
 
     public ValueTask<LeaseResult> TakeAwayAsync(VisionId group, VisionId name, CancellationToken cancellationToken) =>
-        StepAsync("take", group, name);
+        TryAsync(() => scripts.StepAsync("take", group, name, default, 0, 0, WriteFree(group, name)));
 
     public ValueTask<LeaseResult> GetAsync(VisionId group, VisionId name, CancellationToken cancellationToken) =>
-        StepAsync("get", group, name);
+        TryAsync(() => scripts.StepAsync("get", group, name, default, 0, 0, default));
 
-    private async ValueTask<LeaseResult> StepAsync(
-        string step, VisionId group, VisionId name, VisionId client = default, long term = 0, long ttl = 0)
+    public async ValueTask<LeaseEnds> EndAsync(int limit, CancellationToken cancellationToken)
     {
-        // Asked first: what was never sent was surely not done.
-        if (!health.CanPublish)
-            return Failed("not connected", LeaseStatus.Unavailable, BackplaneFault.Unreachable);
+        // It is asked for all the time, and its failures are told where somebody waits for a lease.
+        if (!CanAsk)
+            return default;
         try
         {
-            var result = (RedisResult[])(await connection.Commands.ScriptEvaluateAsync(
-                Script,
-                [names.LeasesOf(group)],
-                [step, name.Value, client.Value, term, ttl],
-                RedisConnection.Primary).ConfigureAwait(false))!;
-            return Read(name, result);
+            var due = await scripts.TakeDueAsync(limit).ConfigureAwait(false);
+            bool[] ended = await Task.WhenAll(due.Members.Select(member => EndAsync(member, due.Given)))
+                .ConfigureAwait(false);
+            return new LeaseEnds(ended.Count(static one => one), due.Members.Length < limit ? due.Next : TimeSpan.Zero);
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))
         {
-            // Redis has answered that it does not: or nobody knows how far it came.
-            var status = e is RedisServerException ? LeaseStatus.Unavailable : LeaseStatus.Unknown;
-            return Failed(RedisFaults.Describe(e), status, RedisFaults.FaultOf(e));
+            // Whatever was not looked at is given out again.
+            Failed(e);
+            return default;
         }
     }
 
-    private static LeaseResult Read(VisionId name, RedisResult[] result)
+    private bool CanAsk => health.CanPublish && connection.Sharded is not null;
+
+    private async Task<bool> EndAsync(string member, string given)
     {
-        var verdict = (int)result[0] switch
+        // Anybody may write into the set as well: what names no lease is not held by anybody.
+        LeaseResult found = default;
+        if (LeaseScripts.TryReadMember(member, out var group, out var name))
         {
-            0 => LeaseVerdict.Done,
-            1 => LeaseVerdict.Held,
-            _ => LeaseVerdict.Stale,
-        };
-        // Anybody may write into the hash as well: what is no id is nobody.
-        var holder = VisionId.TryParse((string?)result[2], out var id) ? id : default;
-        var lease = new Lease(name, holder, (long)result[3], (long)result[4], (long)result[5]);
-        return LeaseResult.From(new LeaseStep(verdict, lease, (int)result[1] == 1), (long)result[6]);
+            found = await scripts.StepAsync("end", group, name, default, 0, 0, WriteFree(group, name))
+                .ConfigureAwait(false);
+        }
+        await scripts.SettleAsync(member, given, found.TimeLeft).ConfigureAwait(false);
+        return found.HasNewHolder;
     }
 
-    private LeaseResult Failed(string error, LeaseStatus status, BackplaneFault fault)
+    private ReadOnlyMemory<byte> WriteFree(VisionId group, VisionId name) => Write(group, LeaseInfo.Free(name, 0));
+
+    private byte[] Write(VisionId group, LeaseInfo lease) => MessageWriter.Write(messages.LeaseEvent(group, lease));
+
+    private async ValueTask<LeaseResult> TryAsync(Func<Task<LeaseResult>> step)
+    {
+        // Asked first: what was never sent was surely not done.
+        if (!CanAsk)
+        {
+            Log("not connected");
+            return new LeaseResult(LeaseStatus.Unavailable, null, Fault: BackplaneFault.Unreachable);
+        }
+        try
+        {
+            return await step().ConfigureAwait(false);
+        }
+        catch (Exception e) when (RedisFaults.IsExpected(e))
+        {
+            return Failed(e);
+        }
+    }
+
+    private LeaseResult Failed(Exception exception)
+    {
+        Log(RedisFaults.Describe(exception));
+        // Redis has answered that it does not: or nobody knows how far it came.
+        var status = exception is RedisServerException ? LeaseStatus.Unavailable : LeaseStatus.Unknown;
+        return new LeaseResult(status, null, Fault: RedisFaults.FaultOf(exception));
+    }
+
+    private void Log(string error)
     {
         if (failureLog.Passes(out long count))
             logger.LeaseFailed(error, count);
-        return new LeaseResult(status, null, Fault: fault);
     }
 }
 

@@ -14,6 +14,7 @@ internal sealed class RedisMessageBus(
     RedisSubscriptions subscriptions,
     RedisHealth health,
     UnheardChannels unheard,
+    LeaseScripts leases,
     RedisNames names,
     TimeProvider time,
     ILogger<RedisMessageBus> logger) : IMessageBus
@@ -36,8 +37,10 @@ internal sealed class RedisMessageBus(
         {
             var heard = subscriptions.Find(channel);
             // Written before anything is awaited: that is what keeps the order.
-            var published = publisher.PublishAsync(
-                heard?.Name ?? names.Channel(channel, sharded), MessageWriter.Write(message), RedisConnection.Primary);
+            var name = heard?.Name ?? names.Channel(channel, sharded);
+            var published = message.Lease is { } claim && channel.Kind == ChannelKind.Group
+                ? leases.PublishAsync(channel.Id, name, claim, message.FromId, MessageWriter.Write(message))
+                : publisher.PublishAsync(name, MessageWriter.Write(message), RedisConnection.Primary);
             return CompleteAsync(published, channel, heard);
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))
@@ -70,6 +73,8 @@ internal sealed class RedisMessageBus(
         try
         {
             int instances = (int)await published.ConfigureAwait(false);
+            if (instances < 0)
+                return PublishResult.StaleTerm;
             return instances > 0 || unheard.AreUnheard(channel, heard)
                 ? PublishResult.To(instances)
                 : await Refused("nobody heard it, and that cannot be relied on now", BackplaneFault.Unverified)

@@ -64,6 +64,53 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
     /// </summary>
     public RedisKey LeasesOf(VisionId group) => root + "lease:{" + Text(ChannelName.Group(group)) + "}";
 
+    /// <summary>
+    /// Sorted set: groups by when something is due in one of their commands, in ms by Redis's clock. In a slot of its own.
+    /// </summary>
+    public RedisKey DueGroups => root + "due";
+
+    /// <summary>
+    /// Sorted set: the commands of a group by when they began. Behind it, with a colon and an end, those that ended so.
+    /// </summary>
+    public RedisKey Commands(VisionId group) => OfCommands("commands", group);
+
+    /// <summary>Sorted set: those that run, by when something is due in them, in ms by Redis's clock.</summary>
+    public RedisKey RunningCommands(VisionId group) => OfCommands("running", group);
+
+    /// <summary>Sorted set: those that ended, as <c>status:id</c>, by until when they are kept.</summary>
+    public RedisKey EndedCommands(VisionId group) => OfCommands("ended", group);
+
+    /// <summary>
+    /// Hash: what was ordered, the plan and the state of a command. With an empty id how the keys of all begin: a script
+    /// that goes through the commands of a group puts their ids behind it.
+    /// </summary>
+    public RedisKey Command(VisionId group, string id) => OfCommands("command", group, id);
+
+    /// <summary>Hash: the executions of a command by their index, and beside each what its member said.</summary>
+    public RedisKey Executions(VisionId group, string id) => OfCommands("executions", group, id);
+
+    /// <summary>Hash: the index of the execution that a member of a command has.</summary>
+    public RedisKey ExecutionPlaces(VisionId group, string id) => OfCommands("places", group, id);
+
+    /// <summary>Sorted set: the executions of a command by when something has to be done about them.</summary>
+    public RedisKey ExecutionTimers(VisionId group, string id) => OfCommands("timers", group, id);
+
+    /// <summary>Sorted set: the executions of a command by the version of their last change.</summary>
+    public RedisKey ChangedExecutions(VisionId group, string id) => OfCommands("changed", group, id);
+
+    /// <summary>String: the command that became of what a giver asked for under a name of its own.</summary>
+    public RedisKey Asked(VisionId group, VisionId from, string requestId) =>
+        OfCommands("asked", group, from.Value + ":" + requestId);
+
+    /// <summary>How all keys of the requests of a group begin.</summary>
+    public RedisKey AskedIn(VisionId group) => OfCommands("asked", group, "");
+
+    /// <summary>
+    /// Sorted set: <c>group:lease</c> → when it may end, never later than it does, in ms by Redis's clock. In a slot of
+    /// its own.
+    /// </summary>
+    public RedisKey LeaseEnds => root + "ends";
+
     /// <summary>The one channel of V2. No name of V3 is like it, and nothing of V3 goes through it.</summary>
     public RedisChannel Legacy => RedisChannel.Literal(prefix + "channel:ws");
 
@@ -102,7 +149,7 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
     /// </summary>
     public (string Pattern, string Key) Trial(string kind) => kind switch
     {
-        "leases" => (root + "leases", root + "leases"),
+        "leases" or "due" or "ends" => (root + kind, root + kind),
         "held" => (root + "held:*", root + "held:{aether.}:aether."),
         "groups" or "instance" => (root + kind + ":*", root + kind + ":aether."),
         _ => (root + kind + ":*", root + kind + ":{aether.}"),
@@ -112,6 +159,11 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
     public RedisChannel Trial(string instance, bool sharded) => sharded
         ? RedisChannel.Sharded(root + "client:aether." + instance)
         : RedisChannel.Literal(root + "client:aether." + instance);
+
+    // In the slot of the group's channel, as its leases are.
+    private string OfCommands(string kind, VisionId group) => root + kind + ":{" + Text(ChannelName.Group(group)) + "}";
+
+    private string OfCommands(string kind, VisionId group, string id) => OfCommands(kind, group) + ":" + id;
 
     private string Text(ChannelName channel) => channel.Kind switch
     {

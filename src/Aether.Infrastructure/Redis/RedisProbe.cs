@@ -1,15 +1,21 @@
 using System.Net;
+using Aether.Application.Ports;
 using StackExchange.Redis;
 
 namespace Aether.Infrastructure.Redis;
 
 /// <summary>
 /// A channel that only this instance hears. What it publishes there it has to hear: then publishing and receiving work.
+/// It has the instance's name, so that others can tell whether there is such an instance (<see cref="RedisInstances"/>).
 /// </summary>
 internal sealed class RedisProbe(
-    RedisConnection connection, RedisReceiver receiver, RedisNames names, TimeProvider time) : IDisposable
+    RedisConnection connection,
+    RedisReceiver receiver,
+    RedisNames names,
+    TimeProvider time,
+    IInstanceStatus? status = null) : IDisposable
 {
-    private readonly string instance = Guid.NewGuid().ToString("N");
+    private readonly string instance = status?.Read().InstanceId ?? Guid.NewGuid().ToString("N");
     private RedisChannel channel;
     private bool subscribed;
     private TaskCompletionSource? hearing;

@@ -30,7 +30,19 @@ internal sealed class RedisRights(
         ["history"] = ["XADD|*|x|x", "XRANGE|-|+", "XLEN", "EXISTS", "PEXPIRE|1", "DEL"],
         ["place"] = ["HMGET|e", "HSET|e|x", "PEXPIRE|1"],
         ["sent"] = ["GET", "SET|x"],
+        ["lease"] = ["HMGET|x", "HSET|x|x", "HDEL|x"],
+        ["command"] = ["HGET|x", "HMGET|x", "HSET|x|x", "PEXPIRE|1"],
+        ["executions"] = ["HMGET|x", "HSET|x|x", "HDEL|x", "PEXPIRE|1"],
+        ["places"] = ["HGET|x", "HSET|x|x", "PEXPIRE|1"],
+        ["timers"] = ["ZADD|0|x", "ZREM|x", "ZRANGE|0|0", "ZRANGEBYSCORE|0|0", "UNLINK"],
+        ["changed"] = ["ZADD|0|x", "ZRANGEBYSCORE|0|0", "PEXPIRE|1"],
+        ["commands"] = ["ZADD|0|x", "ZREM|x", "ZSCORE|x", "ZCARD", "ZRANGE|0|0", "PEXPIRE|1"],
+        ["running"] = ["ZADD|0|x", "ZREM|x", "ZCARD", "ZRANGE|0|0", "ZRANGEBYSCORE|0|0"],
+        ["ended"] = ["ZADD|0|x", "ZREM|x", "ZRANGEBYSCORE|0|0", "PEXPIRE|1"],
+        ["asked"] = ["GET", "SET|x", "PEXPIRE|1"],
+        ["due"] = ["ZSCORE|x", "ZADD|0|x", "ZREM|x", "ZRANGEBYSCORE|0|0"],
         ["instance"] = ["GET", "SET|x", "DEL"],
+        ["ends"] = ["ZSCORE|x", "ZADD|0|x", "ZREM|x", "ZRANGEBYSCORE|0|0", "ZRANGE|0|0"],
     };
 
     /// <summary>

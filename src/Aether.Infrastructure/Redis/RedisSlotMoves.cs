@@ -34,6 +34,9 @@ internal sealed class RedisSlotMoves
         Look();
         var key = RedisNames.KeyBeside(channel);
         int slot = commands.HashSlot(key);
+        // The client library takes a cluster of one server for one without slots: then none can move.
+        if (slot < 0)
+            return false;
         lock (gate)
         {
             // Where a publish goes now. The event of a slot that moved may come later than the answer to the publish.

@@ -1,6 +1,7 @@
 using Aether.Application.Legacy;
 using Aether.Application.Ports;
 using Aether.Domain;
+using Aether.Domain.Commands;
 using Xunit;
 
 namespace Aether.Tests.Integration.Fixtures;
@@ -22,7 +23,9 @@ internal static class Errand
         // Each its own: several run on one Redis at a time.
         var client = VisionId.Parse("c" + Guid.NewGuid().ToString("N"));
         await SpeakAsync(host, client);
+        await LeadAsync(host, client);
         await BePresentAsync(host, client);
+        await CommandAsync(host, client);
         if (legacy)
             await SpeakAsV2Async(host);
         await ReapAsync(redis, prefix);
@@ -46,6 +49,33 @@ internal static class Errand
         await host.Bus.UnsubscribeAsync(ChannelName.Broadcast, Token);
     }
 
+    private static async Task LeadAsync(BusHost host, VisionId client)
+    {
+        var leases = host.Get<ILeaseStore>();
+        var claim = new LeaseClaim(client, 1);
+        var message = Messages.ToGroup(Group.Value) with { FromId = client, Lease = claim };
+        Assert.Equal(
+            LeaseStatus.Done,
+            (await leases.AcquireAsync(Group, client, client, TimeSpan.FromMilliseconds(100), Token)).Status);
+        // Others end what is over, too.
+        await Eventually.True(
+            async () =>
+            {
+                await leases.EndAsync(100, Token);
+                return (await leases.GetAsync(Group, client, Token)).TimeLeft == TimeSpan.Zero;
+            },
+            TimeSpan.FromSeconds(30));
+        Assert.True((await host.Bus.PublishAsync(ChannelName.Group(Group), message, Token)).IsStaleTerm);
+        Assert.Equal(
+            LeaseStatus.Done,
+            (await leases.AcquireAsync(Group, client, client, TimeSpan.FromSeconds(60), Token)).Status);
+        Assert.Equal(LeaseStatus.Done, (await leases.RenewAsync(Group, claim with { Term = 2 }, client, Token)).Status);
+        var kept = message with { Lease = claim with { Term = 2 } };
+        Assert.Equal(
+            KeepStatus.Published, (await host.History.AppendAsync(ChannelName.Group(Group), kept, Token)).Status);
+        Assert.Equal(LeaseStatus.Done, (await leases.ReleaseAsync(Group, claim with { Term = 2 }, client, Token)).Status);
+    }
+
     private static async Task BePresentAsync(BusHost host, VisionId client)
     {
         var presence = host.Get<IPresenceStore>();
@@ -60,6 +90,46 @@ internal static class Errand
         Assert.Contains(await directory.GetGroupsAsync(null, Token) ?? [], group => group.GroupId == Group);
         Assert.NotEmpty(await directory.GetInstancesAsync(Token) ?? []);
         Assert.Equal(PresenceTransition.Went, (await presence.LeaveAsync(Group, client, Token)).Transition);
+    }
+
+    private static async Task CommandAsync(BusHost host, VisionId client)
+    {
+        var lease = await host.Get<ILeaseStore>().AcquireAsync(client, client, client, TimeSpan.FromSeconds(60), Token);
+        Assert.Equal(LeaseStatus.Done, lease.Status);
+        var commands = host.Get<ICommandStore>();
+        var order = new CommandOrder
+        {
+            Id = client.Value[..32],
+            GroupId = client,
+            FromId = client,
+            RequestId = "r1",
+            Cmd = "go",
+            Payload = "{}"u8.ToArray(),
+            Lease = new LeaseClaim(client, 1),
+            Plan = new CommandPlan { DeliveryTimeout = TimeSpan.FromHours(1), MinSucceeded = Amount.FromCount(1) },
+        };
+        Assert.Equal(StartStatus.Started, (await commands.StartAsync(order, [client, Group], Token)).Status);
+        Assert.Equal(StartStatus.Repeated, (await commands.StartAsync(order, [client, Group], Token)).Status);
+        var report = new ExecutionReport { Index = 0, Member = client, By = "x", Attempt = 1, Status = ExecutionStatus.InProgress };
+        await LetInAsync(new MemberReported(report));
+        await LetInAsync(new SendingConfirmed([new SentAttempt(1, 1)]));
+        await LetInAsync(new TimePassed());
+        Assert.Single((await commands.ConnectAsync(client, new MemberConnected(Group, Role.None), Token))!);
+        // Others that run on the same Redis may have looked at it before.
+        Assert.NotNull(await commands.PassTimeAsync(100, Token));
+        await LetInAsync(new MemberReported(report with { Status = ExecutionStatus.Succeeded, Result = "{}"u8.ToArray() }));
+        Assert.NotNull(await commands.ListAsync(client, CommandStatus.InProgress, 0, 10, Token));
+        await LetInAsync(new MemberReported(report with { Index = 1, Member = Group, Status = ExecutionStatus.Rejected }));
+        Assert.Equal(2, (await commands.GetChangesAsync(client, order.Id, 0, 10, Token)).Executions.Count);
+        var page = await commands.GetAsync(client, order.Id, 0, 10, Token);
+        Assert.Equal((2, CommandStatus.Succeeded), (page.Executions.Count, page.Command!.Status));
+        Assert.Equal([page.Command.Version], (await commands.GetVersionsAsync(client, [order.Id], Token))!);
+        Assert.Equal(1, (await commands.ListAsync(client, null, 0, 10, Token))!.Total);
+        Assert.Equal(LeaseStatus.Done, (await host.Get<ILeaseStore>()
+            .ReleaseAsync(client, new LeaseClaim(client, 1), client, Token)).Status);
+
+        async Task LetInAsync(CommandEvent happened) => Assert.Equal(
+            CommandFound.Found, (await commands.ApplyAsync(client, order.Id, happened, Token)).Status);
     }
 
     private static async Task SpeakAsV2Async(BusHost host)

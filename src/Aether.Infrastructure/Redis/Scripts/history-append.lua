@@ -1,10 +1,12 @@
 -- Numbers a message, keeps it and publishes it. What may fail for want of room comes before anybody hears of it.
--- KEYS  stream, place, and for a message with an id the key that remembers it
+-- KEYS  stream, place, for a message with an id the key that remembers it, and for one that names a lease those of its group
 -- ARGV  the message without its closing brace, channel, PUBLISH or SPUBLISH, an epoch for a stream that is new, how many
 --       messages are kept, for how long (ms), for how long the place is remembered (ms), 1 if it is only for somebody who
---       hears, 0 if it is kept anyway
--- Gives {1 published, instances, position}, {2 duplicate, 0, position of the first} or {3 nobody hears}.
-local stream, place, sent = KEYS[1], KEYS[2], KEYS[3]
+--       hears, 0 if it is kept anyway; of a lease that its sender has to hold: name, client, term
+-- Gives {1 published, instances, position}, {2 duplicate, 0, position of the first}, {3 nobody hears} or {4 the sender does
+-- not hold the lease in this term}.
+local stream, place, leases = KEYS[1], KEYS[2], ARGV[9] and KEYS[#KEYS]
+local sent = KEYS[3] ~= leases and KEYS[3]
 if sent then
   local first = redis.call('GET', sent)
   if first then return {2, 0, first} end
@@ -16,6 +18,10 @@ end
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+if leases then
+  local lease = redis.call('HMGET', leases, ARGV[9] .. ':h', ARGV[9] .. ':t', ARGV[9] .. ':e')
+  if lease[1] ~= ARGV[10] or lease[2] ~= ARGV[11] or now >= tonumber(lease[3] or 0) then return {4} end
+end
 local known = redis.call('HMGET', place, 'e', 's')
 local epoch, seq = known[1], tonumber(known[2] or 0) + 1
 local position, message

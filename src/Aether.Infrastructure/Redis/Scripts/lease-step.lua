@@ -1,6 +1,7 @@
 -- Does with a lease what the domain's Lease does, by Redis's clock.
 -- KEYS  the leases of a group: for each name its holder (h), term (t), time to live (l) and end (e), times in ms
--- ARGV  acquire, renew, release, take or get; name, client, term, time to live
+-- ARGV  acquire, renew, release, take, end or get; name, client, term, time to live; what the group is told if it has a new
+--       holder or none any more, as it is published, with the term 0; channel, PUBLISH or SPUBLISH
 -- Gives {0 done, 1 held by another or 2 stale, 1 if it has a new holder or none any more, holder, term, time to live, end,
 -- now}. Numbers are texts: Redis cuts those of Lua.
 local leases, step, name, client = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
@@ -30,6 +31,11 @@ if step == 'acquire' then
   else
     verdict = 1
   end
+elseif step == 'end' then
+  if holder ~= '' and not is_held() then
+    redis.call('HDEL', leases, name .. ':h')
+    holder, changed = '', 1
+  end
 elseif step ~= 'get' then
   if step ~= 'take' and not (is_held() and holder == client and term == tonumber(ARGV[4])) then
     verdict = 2
@@ -41,5 +47,9 @@ elseif step ~= 'get' then
     redis.call('HDEL', leases, name .. ':h')
     holder, changed = '', 1
   end
+end
+if changed == 1 then
+  -- Here and not after it: so the order of what is told is that of the terms, and nobody can die in between.
+  redis.call(ARGV[8], ARGV[7], (string.gsub(ARGV[6], '"term":0', '"term":' .. text(term), 1)))
 end
 return {verdict, changed, holder, text(term), text(ttl), text(ends), text(now)}

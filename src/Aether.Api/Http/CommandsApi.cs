@@ -1,0 +1,217 @@
+using System.Globalization;
+using System.Text.Json;
+using Aether.Api.Access;
+using Aether.Application;
+using Aether.Application.Commands;
+using Aether.Application.Requests;
+using Aether.Application.Wire;
+using Aether.Domain;
+using Aether.Domain.Commands;
+using MediatR;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+
+namespace Aether.Api.Http;
+
+/// <summary>
+/// Commands without a connection: what is below <c>/v3/groups/{group_id}/commands</c>. Needs what sending a message to the
+/// group does. Who gives a command here is <c>aether</c>, unless it says for whom it speaks.
+/// </summary>
+internal sealed class CommandsApi(
+    HttpCallers callers,
+    [FromKeyedServices(Application.DependencyInjection.MediatorKey)] IMediator mediator,
+    IOptions<RealtimeOptions> options)
+{
+    /// <summary>How long the executions of one answer are together; what is left is on the next page.</summary>
+    private const int MostBytes = 1024 * 1024;
+
+    private const int MaxWaitSeconds = 30;
+
+    private readonly int maxBytes = options.Value.MaxMessageBytes;
+
+    public async Task<IResult> StartAsync(
+        [FromRoute(Name = "group_id")] string groupId, HttpContext context, CancellationToken cancellationToken)
+    {
+        var admitted = await callers.AdmitSenderAsync(context, groupId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        if (JsonBody.Refuse(context) is { } unsupported)
+            return unsupported;
+        if (await JsonBody.ReadAsync(context.Request, maxBytes, cancellationToken).ConfigureAwait(false) is not { } body)
+            return JsonBody.TooLarge(maxBytes);
+        if (!TryRead(body, out var asked, out var refusal))
+            return refusal;
+        var answer = await mediator.Send(
+            new StartCommand(admitted.Sender, admitted.Group, asked.From, asked.Id, asked.What), cancellationToken)
+            .ConfigureAwait(false);
+        return answer.Rejection is { } rejection ? Problems.Of(context, rejection) : Started(context, answer.Value);
+    }
+
+    public async Task<IResult> ListAsync(
+        [FromRoute(Name = "group_id")] string groupId,
+        string? status,
+        string? offset,
+        string? limit,
+        HttpContext context,
+        CancellationToken cancellationToken)
+    {
+        var admitted = await callers.AdmitSenderAsync(context, groupId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        if (!QueryText.Allows(context.Request.Query, ["status", "offset", "limit"], out var refusal)
+            || !QueryText.TryReadPage(offset, limit, out var page, out refusal))
+            return refusal;
+        CommandStatus? only = null;
+        if (status is not null)
+        {
+            if (!CommandStatusNames.TryParse(status, out var found))
+                return Problems.BadRequest("status", CommandQuestions.StatusRule);
+            only = found;
+        }
+        var answer = await mediator
+            .Send(new ListCommands(admitted.Group, only, page.Offset, page.Limit), cancellationToken)
+            .ConfigureAwait(false);
+        return answer.Rejection is { } rejection
+            ? Problems.Of(context, rejection)
+            : JsonObjects.Answer(writer => CommandWriter.WriteListing(writer, answer.Value, MostBytes));
+    }
+
+    public async Task<IResult> ReadAsync(
+        [FromRoute(Name = "group_id")] string groupId,
+        [FromRoute(Name = "command_id")] string commandId,
+        string? after,
+        string? wait,
+        string? offset,
+        string? limit,
+        HttpContext context,
+        CancellationToken cancellationToken)
+    {
+        var admitted = await callers.AdmitSenderAsync(context, groupId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        if (!QueryText.Allows(context.Request.Query, ["after", "wait", "offset", "limit"], out var refusal))
+            return refusal;
+        bool isPage = after is null && wait is null;
+        var answer = isPage
+            ? await ReadPageAsync(admitted.Group, commandId, offset, limit, cancellationToken).ConfigureAwait(false)
+            : await ReadChangesAsync(admitted.Group, commandId, after, wait, offset ?? limit, cancellationToken)
+                .ConfigureAwait(false);
+        return answer.Rejection is { } rejection
+            ? Problems.Of(context, rejection)
+            : JsonObjects.Answer(writer =>
+            {
+                if (isPage)
+                    CommandWriter.WriteState(writer, answer.Value, MostBytes);
+                else
+                    CommandWriter.WriteChanges(writer, answer.Value, MostBytes);
+            });
+    }
+
+    public Task<IResult> CancelAsync(
+        [FromRoute(Name = "group_id")] string groupId,
+        [FromRoute(Name = "command_id")] string commandId,
+        HttpContext context,
+        CancellationToken cancellationToken) =>
+        ChangeAsync(
+            groupId, context, admitted => new CancelCommand(admitted.Sender, admitted.Group, commandId), cancellationToken);
+
+    public Task<IResult> ResumeAsync(
+        [FromRoute(Name = "group_id")] string groupId,
+        [FromRoute(Name = "command_id")] string commandId,
+        HttpContext context,
+        CancellationToken cancellationToken) =>
+        ChangeAsync(
+            groupId, context, admitted => new ResumeCommand(admitted.Sender, admitted.Group, commandId), cancellationToken);
+
+    public async Task<IResult> RetryAsync(
+        [FromRoute(Name = "group_id")] string groupId,
+        [FromRoute(Name = "command_id")] string commandId,
+        HttpContext context,
+        CancellationToken cancellationToken)
+    {
+        var admitted = await callers.AdmitSenderAsync(context, groupId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        var answer = await mediator
+            .Send(new RetryCommand(admitted.Sender, admitted.Group, commandId, null), cancellationToken)
+            .ConfigureAwait(false);
+        return answer.Rejection is { } rejection ? Problems.Of(context, rejection) : Started(context, answer.Value);
+    }
+
+    private async Task<IResult> ChangeAsync(
+        string groupId,
+        HttpContext context,
+        Func<GroupSender, IRequest<Answer<CommandSummary>>> change,
+        CancellationToken cancellationToken)
+    {
+        var admitted = await callers.AdmitSenderAsync(context, groupId).ConfigureAwait(false);
+        if (admitted.Refusal is not null)
+            return admitted.Refusal;
+        var answer = await mediator.Send(change(admitted), cancellationToken).ConfigureAwait(false);
+        return answer.Rejection is { } rejection
+            ? Problems.Of(context, rejection)
+            : JsonObjects.Answer(writer => CommandWriter.WriteStanding(writer, answer.Value));
+    }
+
+    private async Task<Answer<CommandState>> ReadPageAsync(
+        VisionId group, string id, string? offset, string? limit, CancellationToken cancellationToken)
+    {
+        if (!QueryText.TryReadNumber(offset, 0, out int from))
+            return Refusals.Of("offset", ReadCommand.OffsetRule);
+        if (!QueryText.TryReadNumber(limit, ReadCommand.MaxLimit, out int most))
+            return Refusals.Of("limit", ReadCommand.LimitRule);
+        return await mediator.Send(new ReadCommand(group, id, from, most), cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<Answer<CommandState>> ReadChangesAsync(
+        VisionId group, string id, string? after, string? wait, string? page, CancellationToken cancellationToken)
+    {
+        if (page is not null)
+            return Refusals.Of("query", "must not hold offset or limit together with after or wait");
+        long version = 0;
+        if (after is not null
+            && !long.TryParse(after, NumberStyles.None, CultureInfo.InvariantCulture, out version))
+            return Refusals.Of("after", CommandQuestions.AfterRule);
+        if (!QueryText.TryReadNumber(wait, 0, out int seconds) || seconds > MaxWaitSeconds)
+            return Refusals.Of("wait", "must be a whole number of seconds from 0 to 30");
+        return await mediator
+            .Send(new ReadCommandChanges(group, id, version, TimeSpan.FromSeconds(seconds)), cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    private static IResult Started(HttpContext context, CommandSummary command)
+    {
+        // Where the host has put this layer is not known here, but the request came to it.
+        const string Commands = "/commands";
+        string path = context.Request.PathBase + context.Request.Path;
+        context.Response.Headers.Location =
+            string.Concat(path.AsSpan(0, path.LastIndexOf(Commands, StringComparison.Ordinal)), Commands, "/", command.Order.Id);
+        return JsonObjects.Answer(
+            writer => CommandWriter.WriteStarted(writer, command), StatusCodes.Status201Created);
+    }
+
+    private static bool TryRead(
+        ReadOnlyMemory<byte> body,
+        out (VisionId From, string? Id, CommandSpecification What) asked,
+        out IResult refusal)
+    {
+        asked = default;
+        // The same reader that a client's message passes: it knows depth, UTF-8 and surrogates.
+        if (!MessageReader.TryReadObject(body, out var error))
+            return QueryText.Refuse(error.Field, error.Rule, out refusal);
+        using var document = JsonDocument.Parse(body);
+        var root = document.RootElement;
+        if (CommandSpecificationReader.TryRead(root, "", out var what, "from_id", "id") is { } wrong)
+            return QueryText.Refuse(wrong.Field!, wrong.Text, out refusal);
+        var from = VisionId.Server;
+        if (root.Has("from_id", out _) && root.Text("from_id") != VisionId.Server.Value
+            && !VisionId.TryParse(root.Text("from_id"), out from))
+            return QueryText.Refuse("from_id", VisionId.Rule, out refusal);
+        string? id = root.Text("id");
+        if (root.Has("id", out _) && !MessageReader.IsId(id))
+            return QueryText.Refuse("id", MessageReader.IdRule, out refusal);
+        asked = (from, id, what!);
+        refusal = Results.Empty;
+        return true;
+    }
+}

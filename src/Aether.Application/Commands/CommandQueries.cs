@@ -1,0 +1,164 @@
+using Aether.Application.Ports;
+using Aether.Domain;
+using Aether.Domain.Commands;
+using FluentValidation;
+using MediatR;
+
+namespace Aether.Application.Commands;
+
+/// <summary>Reads a command and some of its executions.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="Id">The command.</param>
+/// <param name="Offset">How many executions are left out.</param>
+/// <param name="Limit">How many at most.</param>
+internal sealed record ReadCommand(VisionId GroupId, string Id, int Offset = 0, int Limit = ReadCommand.MaxLimit)
+    : IRequest<Answer<CommandState>>, ICommandRequest
+{
+    /// <summary>The most executions of one answer, and the most commands of one list.</summary>
+    public const int MaxLimit = 500;
+
+    /// <summary>What <c>offset</c> has to be.</summary>
+    public const string OffsetRule = "must be a whole number from 0";
+
+    /// <summary>What <c>limit</c> has to be.</summary>
+    public const string LimitRule = "must be a whole number from 1 to 500";
+}
+
+/// <summary>A command and some of its executions, as they were at a moment.</summary>
+/// <param name="Command">The command.</param>
+/// <param name="Executions">The executions that were asked for.</param>
+public sealed record CommandState(CommandSummary Command, IReadOnlyList<ExecutionSummary> Executions);
+
+/// <summary>The page must be one that can be had.</summary>
+internal sealed class ReadCommandValidator : CommandRequestValidator<ReadCommand>
+{
+    /// <summary>Adds the rules.</summary>
+    public ReadCommandValidator()
+    {
+        RuleFor(request => request.Offset).GreaterThanOrEqualTo(0)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("offset")
+            .WithMessage(ReadCommand.OffsetRule);
+        RuleFor(request => request.Limit).InclusiveBetween(1, ReadCommand.MaxLimit)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("limit")
+            .WithMessage(ReadCommand.LimitRule);
+    }
+}
+
+/// <summary>Reads a command.</summary>
+internal sealed class ReadCommandHandler(ICommandStore store) : IRequestHandler<ReadCommand, Answer<CommandState>>
+{
+    /// <inheritdoc/>
+    public async Task<Answer<CommandState>> Handle(ReadCommand request, CancellationToken cancellationToken)
+    {
+        if (!ExecutionId.IsCommandId(request.Id))
+            return CommandRejections.NotFound;
+        var page = await store
+            .GetAsync(request.GroupId, request.Id, request.Offset, request.Limit, cancellationToken).ConfigureAwait(false);
+        return CommandPages.ToAnswer(page);
+    }
+}
+
+/// <summary>Waits until a command is not what somebody knows, and reads what changed.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="Id">The command.</param>
+/// <param name="After">The version that is known.</param>
+/// <param name="Wait">For how long at most; after that there is no change to tell.</param>
+internal sealed record ReadCommandChanges(VisionId GroupId, string Id, long After, TimeSpan Wait)
+    : IRequest<Answer<CommandState>>, ICommandRequest;
+
+/// <summary>Watches for one change.</summary>
+internal sealed class ReadCommandChangesHandler(ICommandStore store, CommandWatches watches, TimeProvider time)
+    : IRequestHandler<ReadCommandChanges, Answer<CommandState>>
+{
+    /// <inheritdoc/>
+    public async Task<Answer<CommandState>> Handle(ReadCommandChanges request, CancellationToken cancellationToken)
+    {
+        if (!ExecutionId.IsCommandId(request.Id))
+            return CommandRejections.NotFound;
+        var page = await ReadAsync(request, cancellationToken).ConfigureAwait(false);
+        bool isNews = page.Command is not { } command || command.Version != request.After || command.Status.IsEnded();
+        if (isNews || request.Wait <= TimeSpan.Zero)
+            return CommandPages.ToAnswer(page);
+        var changed = new TaskCompletionSource<CommandPage>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var watch = watches.Watch(request.GroupId, request.Id, request.After, found =>
+        {
+            changed.TrySetResult(found);
+            return default;
+        });
+        try
+        {
+            page = await changed.Task.WaitAsync(request.Wait, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Then it is as it was.
+        }
+        return CommandPages.ToAnswer(page);
+    }
+
+    private async ValueTask<CommandPage> ReadAsync(ReadCommandChanges request, CancellationToken cancellationToken) =>
+        CommandPages.AsFarAsItGoes(await store
+            .GetChangesAsync(request.GroupId, request.Id, request.After, CommandWatches.PageSize, cancellationToken)
+            .ConfigureAwait(false));
+}
+
+/// <summary>Reads the commands of a group, the newest first.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="Status">Only those that are so far; <see langword="null"/>: all that are kept.</param>
+/// <param name="Offset">How many are left out.</param>
+/// <param name="Limit">How many at most.</param>
+internal sealed record ListCommands(
+    VisionId GroupId, CommandStatus? Status = null, int Offset = 0, int Limit = ReadCommand.MaxLimit)
+    : IRequest<Answer<CommandListing>>, ICommandRequest;
+
+/// <summary>Some commands of a group, the newest first.</summary>
+/// <param name="Commands">Those of the page.</param>
+/// <param name="Total">How many fit, on whatever page.</param>
+public sealed record CommandListing(IReadOnlyList<CommandSummary> Commands, int Total);
+
+/// <summary>The page must be one that can be had.</summary>
+internal sealed class ListCommandsValidator : CommandRequestValidator<ListCommands>
+{
+    /// <summary>Adds the rules.</summary>
+    public ListCommandsValidator()
+    {
+        RuleFor(request => request.Offset).GreaterThanOrEqualTo(0)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("offset")
+            .WithMessage(ReadCommand.OffsetRule);
+        RuleFor(request => request.Limit).InclusiveBetween(1, ReadCommand.MaxLimit)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("limit")
+            .WithMessage(ReadCommand.LimitRule);
+    }
+}
+
+/// <summary>Reads the commands.</summary>
+internal sealed class ListCommandsHandler(ICommandStore store) : IRequestHandler<ListCommands, Answer<CommandListing>>
+{
+    /// <inheritdoc/>
+    public async Task<Answer<CommandListing>> Handle(ListCommands request, CancellationToken cancellationToken)
+    {
+        var list = await store
+            .ListAsync(request.GroupId, request.Status, request.Offset, request.Limit, cancellationToken)
+            .ConfigureAwait(false);
+        return list is null ? CommandRejections.Unreadable : new CommandListing(list.Commands, list.Total);
+    }
+}
+
+/// <summary>What a store read, as an answer.</summary>
+internal static class CommandPages
+{
+    public static Answer<CommandState> ToAnswer(CommandPage page) => page switch
+    {
+        { Command: { } command } => new CommandState(command, page.Executions),
+        { Status: CommandFound.NotFound } => CommandRejections.NotFound,
+        _ => CommandRejections.Unreadable,
+    };
+
+    /// <summary>
+    /// Changes as whoever gets them goes on from them: the version of a full page is that of its last change.
+    /// </summary>
+    public static CommandPage AsFarAsItGoes(CommandPage page) =>
+        page is { Command: { } command, Executions: { Count: CommandWatches.PageSize } changes }
+            ? page with { Command = command with { Version = changes[^1].Version } }
+            : page;
+}

@@ -1,0 +1,115 @@
+using Aether.Application.Delivery;
+using Aether.Application.Ports;
+using Aether.Application.Wire;
+using Aether.Domain;
+using Aether.Domain.Commands;
+
+namespace Aether.Application.Commands;
+
+/// <summary>What an answer makes of the connection that asked, for as long as that is open.</summary>
+internal abstract record ConnectionTie;
+
+/// <summary>It is told what becomes of a command.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="CommandId">The command.</param>
+/// <param name="After">The version that it has.</param>
+internal sealed record WatchingCommand(VisionId GroupId, string CommandId, long After) : ConnectionTie;
+
+/// <summary>It has an execution, or has done with it.</summary>
+/// <param name="GroupId">The group.</param>
+/// <param name="Execution">The execution.</param>
+/// <param name="IsOpen">Whether it has it.</param>
+internal sealed record HoldingExecution(VisionId GroupId, ExecutionId Execution, bool IsOpen) : ConnectionTie;
+
+/// <summary>
+/// What a connection has to do with commands: which it watches, and which executions it has. When it ends it watches no
+/// longer, and leaves its executions to whichever connection of its client speaks next.
+/// </summary>
+internal sealed class ConnectionTies(
+    Connection connection, string holder, CommandWatches watches, CommandRunner runner, ServerMessages messages, int maxBytes)
+{
+    /// <summary>How many commands a connection watches; over that the oldest one is let go.</summary>
+    public const int MaxWatches = 1_000;
+
+    private readonly Lock sync = new();
+    private readonly Dictionary<(VisionId Group, string Command), CommandWatch> watching = [];
+    private readonly HashSet<(VisionId Group, ExecutionId Execution)> holding = [];
+    private bool isOver;
+
+    /// <summary>Takes what an answer makes of the connection.</summary>
+    public void Take(ConnectionTie tie)
+    {
+        switch (tie)
+        {
+            case WatchingCommand watch:
+                Watch(watch);
+                break;
+            case HoldingExecution held:
+                Hold(held);
+                break;
+        }
+    }
+
+    /// <summary>The connection has ended.</summary>
+    public void End()
+    {
+        CommandWatch[] watched;
+        (VisionId Group, ExecutionId Execution)[] held;
+        lock (sync)
+        {
+            isOver = true;
+            (watched, held) = ([.. watching.Values], [.. holding]);
+            watching.Clear();
+            holding.Clear();
+        }
+        foreach (var watch in watched)
+            watch.Dispose();
+        foreach (var (group, execution) in held)
+            runner.Run(runner.LoseHolderAsync(group, execution, holder));
+    }
+
+    private void Watch(WatchingCommand asked)
+    {
+        lock (sync)
+        {
+            if (isOver)
+                return;
+            var key = (asked.GroupId, asked.CommandId);
+            // Whoever asks again goes on from what it says that it has.
+            if (watching.Remove(key, out var before))
+                before.Dispose();
+            foreach (var (other, watch) in watching.Where(static one => one.Value.IsOver).ToList())
+                watching.Remove(other);
+            if (watching.Count >= MaxWatches)
+            {
+                var (oldest, watch) = watching.First();
+                watch.Dispose();
+                watching.Remove(oldest);
+            }
+            watching.Add(key, watches.Watch(
+                asked.GroupId, asked.CommandId, asked.After, page => TellAsync(asked.GroupId, page)));
+        }
+    }
+
+    private void Hold(HoldingExecution held)
+    {
+        lock (sync)
+        {
+            if (held.IsOpen && !isOver)
+                holding.Add((held.GroupId, held.Execution));
+            else
+                holding.Remove((held.GroupId, held.Execution));
+        }
+    }
+
+    private async ValueTask TellAsync(VisionId group, CommandPage page)
+    {
+        if (page.Command is not { } command)
+            return;
+        foreach (var payload in CommandWriter.WriteEvents(command, page.Executions, maxBytes))
+        {
+            var told = messages.CommandEvent(connection.ClientId, group, payload);
+            await connection.Loop.SendAsync(connection, Frame.Of(told)).ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using Aether.Application.Ports;
+using Aether.Domain;
+using FluentValidation;
+using MediatR;
+
+namespace Aether.Application.Leases;
+
+/// <summary>A request about one lease of a group.</summary>
+internal interface ILeaseRequest : IRequest<Answer<LeaseInfo>>
+{
+    /// <summary>The group.</summary>
+    VisionId GroupId { get; }
+
+    /// <summary>Which of its leases.</summary>
+    VisionId Name { get; }
+}
+
+/// <summary>Which lease it is about must be known: the rules of each such request.</summary>
+/// <typeparam name="TRequest">The request.</typeparam>
+internal class LeaseRequestValidator<TRequest> : AbstractValidator<TRequest>
+    where TRequest : ILeaseRequest
+{
+    /// <summary>Adds the rules.</summary>
+    public LeaseRequestValidator()
+    {
+        RuleFor(request => request.GroupId).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
+        RuleFor(request => request.Name).Must(id => !id.IsEmpty)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("name").WithMessage("is required");
+    }
+}
+
+/// <summary>What a store's answer means for whoever asked.</summary>
+internal static class LeaseResults
+{
+    private static readonly Rejection Unknown = new(
+        ErrorCode.BackplaneUnavailable,
+        "the backplane did not answer; it may have been done, ask again",
+        RetryAfter: TimeSpan.FromSeconds(1));
+
+    /// <summary>The lease as it is now, or why it was not done.</summary>
+    public static Answer<LeaseInfo> ToAnswer(this LeaseResult result, TimeProvider time) => result.Status switch
+    {
+        LeaseStatus.Done => LeaseInfo.Of(result.Lease!, result.TimeLeft, time.GetUtcNow().UtcDateTime),
+        LeaseStatus.Held => Held(result),
+        LeaseStatus.Stale => Rejection.StaleTerm with { Field = "term" },
+        LeaseStatus.Unknown => Unknown,
+        LeaseStatus.Unavailable => Rejection.BackplaneUnavailable(result.Fault),
+    };
+
+    private static Rejection Held(LeaseResult result) =>
+        new(ErrorCode.LeaseHeld, "another client holds this lease", RetryAfter: result.TimeLeft)
+        {
+            Holder = result.Lease!.Holder,
+        };
+}

@@ -1,0 +1,452 @@
+using System.Text.Json.Nodes;
+using Aether.Tests.Integration.Fixtures;
+using Xunit;
+
+namespace Aether.Tests.Integration;
+
+/// <summary>Commands over sockets: a controller gives them, workers carry them out, and it is told what became of it.</summary>
+public sealed class CommandTests
+{
+    [Fact]
+    public async Task Command_ReachesTheMembers_AndItsGiverIsToldOfEachAndOfTheEnd()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        await using var b = await CommandClient.ConnectAsync(host, "b");
+
+        var started = await boss.AskWellAsync(
+            "command.start", """{"cmd":"update","msg":"please","payload":{"to":"2.4"},"role":"worker"}""");
+
+        Assert.Equal(2, (int)started["targets"]!);
+        string id = (string)started["command_id"]!;
+        var forA = await a.ExecutionAsync();
+        Assert.Equal(
+            ("cmd", "direct", "boss", "a", "g1", "update", "please", """{"to":"2.4"}"""),
+            ((string?)forA["msg_type"], (string?)forA["target"], (string?)forA["from_id"], (string?)forA["to_id"],
+                (string?)forA["group_id"], (string?)forA["cmd"], (string?)forA["msg"], forA["payload"]!.ToJsonString()));
+        Assert.Equal((id, 1), ((string?)forA["execution"]!["command_id"], (int)forA["execution"]!["attempt"]!));
+        Assert.InRange(
+            (DateTime)forA["execution"]!["deadline"]! - DateTime.UtcNow, TimeSpan.FromSeconds(40), TimeSpan.FromSeconds(60));
+
+        Assert.Equal(("in_progress", false), await a.ReportWellAsync(forA, "in_progress", ",\"progress\":{\"done\":1}"));
+        Assert.Equal(("succeeded", false), await a.ReportWellAsync(forA, "succeeded", ",\"result\":{\"took\":5}"));
+        var forB = await b.ExecutionAsync();
+        await b.ReportWellAsync(forB, "failed", ",\"error\":{\"code\":\"full\",\"message\":\"no room\"}");
+
+        var end = await boss.UntilAsync(id, "incomplete");
+        Assert.Equal((1, 1), ((int)end["counts"]!["succeeded"]!, (int)end["counts"]!["failed"]!));
+        var changes = boss.EventsOf(id).SelectMany(one => one["changes"]!.AsArray()).ToList();
+        Assert.Contains(changes, one => (string?)one!["client_id"] == "a" && (int?)one["result"]?["took"] == 5);
+        Assert.Contains(changes, one => (string?)one!["client_id"] == "b" && (string?)one["error"]?["code"] == "full");
+        var versions = boss.EventsOf(id).Select(one => (long)one["version"]!).ToList();
+        Assert.Equal(versions.Order().Distinct(), versions);
+        // Who gives a command knows what it wants.
+        Assert.DoesNotContain(boss.Received(), one => one["execution"] is not null);
+    }
+
+    [Fact]
+    public async Task Get_List_AndWatch_TellOfItAfterwards_AlsoSomebodyElse()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var other = await CommandClient.ConnectAsync(host, "other", "observer");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded", ",\"result\":{\"n\":1}");
+        await boss.UntilAsync(id, "succeeded");
+
+        var got = await other.AskWellAsync("command.get", $$"""{"command_id":"{{id}}"}""");
+        Assert.Equal(
+            (id, "x", "boss", "succeeded", 1),
+            ((string?)got["command_id"], (string?)got["cmd"], (string?)got["from_id"], (string?)got["status"],
+                (int)got["counts"]!["succeeded"]!));
+        Assert.NotNull(got["ended_at"]);
+        var execution = Assert.Single(got["executions"]!.AsArray())!;
+        Assert.Equal(("a", "succeeded", 1), ((string?)execution["client_id"], (string?)execution["status"], (int)execution["result"]!["n"]!));
+
+        var listed = await other.AskWellAsync("command.list", """{"status":"succeeded"}""");
+        Assert.Equal(id, (string?)Assert.Single(listed["commands"]!.AsArray())!["command_id"]);
+        Assert.Empty((await other.AskWellAsync("command.list", """{"status":"paused"}"""))["commands"]!.AsArray());
+
+        await other.AskWellAsync("command.watch", $$"""{"command_id":"{{id}}"}""");
+        var told = await other.UntilAsync(id, "succeeded");
+        Assert.Equal((long)got["version"]!, (long)told["version"]!);
+        Assert.Equal("a", (string?)Assert.Single(told["changes"]!.AsArray())!["client_id"]);
+    }
+
+    [Fact]
+    public async Task Watch_AfterAVersion_TellsOnlyWhatChangedSince()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        await using var b = await CommandClient.ConnectAsync(host, "b");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\",\"b\"]");
+        await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded");
+        var got = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{id}}"}""");
+        boss.Cut();
+
+        await using var again = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await again.AskWellAsync("command.watch", $$"""{"command_id":"{{id}}","after":{{got["version"]}}}""");
+        await b.ReportWellAsync(await b.ExecutionAsync(), "succeeded");
+
+        await again.UntilAsync(id, "succeeded");
+        Assert.Equal(
+            ["b"],
+            again.EventsOf(id).SelectMany(one => one["changes"]!.AsArray()).Select(one => (string?)one!["client_id"]).Distinct());
+    }
+
+    [Fact]
+    public async Task SameId_IsTheSameCommand_AlsoWhenNobodyIsThereAnyMore()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        string id;
+        await using (var a = await CommandClient.ConnectAsync(host, "a"))
+        {
+            id = (string)(await boss.AskWellAsync("command.start", """{"cmd":"x","role":"worker"}""", question: "m1"))["command_id"]!;
+            await a.ExecutionAsync();
+        }
+        await Eventually.True(async () =>
+            (await boss.AskInVainOrNotAsync("command.start", """{"cmd":"x","role":"worker"}""")) == "no_recipients");
+
+        var again = await boss.AskWellAsync("command.start", """{"cmd":"x","role":"worker"}""", question: "m1");
+        Assert.Equal((id, 1), ((string?)again["command_id"], (int)again["targets"]!));
+    }
+
+    [Fact]
+    public async Task Nobody_IsToldAtOnce()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        Assert.Equal(("no_recipients", null), await boss.AskInVainAsync("command.start", """{"cmd":"x","role":"worker"}"""));
+        Assert.Equal(("no_recipients", null), await boss.AskInVainAsync("command.start", """{"cmd":"x"}"""));
+        Assert.Empty((await boss.AskWellAsync("command.list"))["commands"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task Absent_IsUndeliverable_AndMayComeInTime()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        string late = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"never\",\"a\"],\"delivery_timeout_ms\":1500");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded");
+        var end = await boss.UntilAsync(late, "incomplete");
+        Assert.Equal((1, 1), ((int)end["counts"]!["succeeded"]!, (int)end["counts"]!["undeliverable"]!));
+    }
+
+    [Fact]
+    public async Task TwoConnections_TheFirstThatSpeaksHasIt_UntilItIsGone()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var first = await CommandClient.ConnectAsync(host, "a");
+        await using var second = await CommandClient.ConnectAsync(host, "a");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        var execution = await first.ExecutionAsync();
+        var same = await second.ExecutionAsync();
+        Assert.Equal((string?)execution["id"], (string?)same["id"]);
+
+        await second.ReportWellAsync(same, "in_progress");
+        foreach (string status in new[] { "in_progress", "succeeded" })
+        {
+            var answer = await first.ReportAsync(execution, status);
+            Assert.Equal(("error", "stale_attempt"), ((string?)answer["cmd"], (string?)answer["payload"]!["code"]));
+        }
+        second.Cut();
+
+        await Eventually.True(async () => (string?)(await first.ReportAsync(execution, "succeeded"))["cmd"] == "reply");
+        await boss.UntilAsync(id, "succeeded");
+    }
+
+    [Fact]
+    public async Task NewConnection_GetsWhatWasNotTaken_AndNotWhatWas()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        string first = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        string second = await boss.StartAsync("\"cmd\":\"y\",\"to\":[\"a\"]");
+        await a.ReportWellAsync(await a.ExecutionAsync(one => (string?)one["cmd"] == "x"), "in_progress");
+        a.Cut();
+
+        await using var again = await CommandClient.ConnectAsync(host, "a");
+        var execution = await again.ExecutionAsync();
+        Assert.Equal((second, "y", 1), ((string?)execution["execution"]!["command_id"], (string?)execution["cmd"], (int)execution["execution"]!["attempt"]!));
+        await again.AskWellAsync("command.list");
+        Assert.DoesNotContain(again.Received(), one => (string?)one["execution"]?["command_id"] == first);
+    }
+
+    [Fact]
+    public async Task Cancel_AsksWhoIsAtIt_AndEndsTheRest()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        await using var b = await CommandClient.ConnectAsync(host, "b");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\",\"b\"],\"max_concurrency\":1");
+        var execution = await a.ExecutionAsync();
+        await a.ReportWellAsync(execution, "in_progress");
+
+        Assert.Equal(("forbidden", null), await b.AskInVainAsync("command.cancel", $$"""{"command_id":"{{id}}"}"""));
+        var standing = await boss.AskWellAsync("command.cancel", $$"""{"command_id":"{{id}}"}""");
+
+        Assert.Equal(("in_progress", "requested"), ((string?)standing["status"], (string?)standing["reason"]));
+        var asked = await a.NextAsync(one => (string?)one["cmd"] == "execution.cancel");
+        Assert.Equal(("aether", (string?)execution["id"]), ((string?)asked["from_id"], (string?)asked["reply_to"]));
+        Assert.True((await a.ReportWellAsync(execution, "in_progress")).Cancel);
+        await a.ReportWellAsync(execution, "canceled");
+        var end = await boss.UntilAsync(id, "canceled");
+        Assert.Equal(2, (int)end["counts"]!["canceled"]!);
+        Assert.DoesNotContain(b.Received(), one => one["execution"] is not null);
+    }
+
+    [Fact]
+    public async Task Batches_PauseAndGoOn_AndRetryIsForThoseThatFailed()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        await using var b = await CommandClient.ConnectAsync(host, "b");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"role\":\"worker\",\"batches\":[1,1],\"pause\":true");
+        await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded");
+        var paused = await boss.UntilAsync(id, "paused");
+        Assert.Equal(("batch_ended", 1, 1), ((string?)paused["reason"], (int)paused["batch"]!, (int)paused["counts"]!["queued"]!));
+        Assert.Equal(
+            ("invalid_message", "payload.command_id"),
+            await boss.AskInVainAsync("command.retry", $$"""{"command_id":"{{id}}"}"""));
+
+        await boss.AskWellAsync("command.resume", $$"""{"command_id":"{{id}}"}""");
+        await b.ReportWellAsync(await b.ExecutionAsync(), "rejected");
+        await boss.UntilAsync(id, "incomplete");
+
+        var retry = await boss.AskWellAsync("command.retry", $$"""{"command_id":"{{id}}"}""");
+        Assert.Equal(1, (int)retry["targets"]!);
+        await b.ReportWellAsync(await b.ExecutionAsync(one => (string?)one["execution"]!["command_id"] != id), "succeeded");
+        await boss.UntilAsync((string)retry["command_id"]!, "succeeded");
+        Assert.Equal(
+            ("no_recipients", null),
+            await boss.AskInVainAsync("command.retry", $$"""{"command_id":"{{retry["command_id"]}}"}"""));
+    }
+
+    [Fact]
+    public async Task PlainMember_AnswersByHand()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        await using var b = await CommandClient.ConnectAsync(host, "b");
+        await using var stranger = await CommandClient.ConnectAsync(host, "stranger", "observer");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"role\":\"worker\"");
+        var (forA, forB) = (await a.ExecutionAsync(), await b.ExecutionAsync());
+
+        await stranger.SendAsync("cmd", "boss", "reply", """{"v":0}""", $",\"reply_to\":\"{forA["id"]}\"");
+        await a.SendAsync("cmd", "boss", "reply", """{"v":7}""", $",\"reply_to\":\"{forA["id"]}\"");
+        await b.SendAsync("cmd", "boss", "reply_error", """{"code":"no","message":"never"}""", $",\"reply_to\":\"{forB["id"]}\"");
+
+        await boss.UntilAsync(id, "incomplete");
+        var got = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{id}}"}""");
+        Assert.Equal(7, (int)got["executions"]![0]!["result"]!["v"]!);
+        Assert.Equal(("failed", "no"), ((string?)got["executions"]![1]!["status"], (string?)got["executions"]![1]!["error"]!["code"]));
+        // They are passed on as well.
+        await boss.NextAsync(one => (string?)one["from_id"] == "a" && (string?)one["cmd"] == "reply");
+    }
+
+    [Fact]
+    public async Task Continuous_TakesInWhoComes_AndEndsAtItsDeadline()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"role\":\"worker\",\"targets\":\"continuous\",\"deadline_ms\":3000");
+        await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded");
+        await using var late = await CommandClient.ConnectAsync(host, "late");
+        await using var observer = await CommandClient.ConnectAsync(host, "watcher", "observer");
+        await late.ReportWellAsync(await late.ExecutionAsync(), "succeeded");
+        var end = await boss.UntilAsync(id, "succeeded");
+        Assert.Equal(2, (int)end["counts"]!["succeeded"]!);
+        Assert.DoesNotContain(observer.Received(), one => one["execution"] is not null);
+    }
+
+    [Fact]
+    public async Task Deadline_Ends_WithinTwoSeconds()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"],\"deadline_ms\":500");
+        var execution = await a.ExecutionAsync();
+        await a.ReportWellAsync(execution, "in_progress");
+        await boss.UntilAsync(id, "timed_out");
+        var got = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{id}}"}""");
+        Assert.Equal("timed_out", (string?)got["executions"]![0]!["status"]);
+        Assert.InRange(
+            (DateTime)got["ended_at"]! - (DateTime)got["created_at"]!, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(2.5));
+
+        await a.ReportWellAsync(execution, "succeeded");
+        got = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{id}}"}""");
+        Assert.Equal(
+            ("timed_out", "timed_out", "succeeded"),
+            ((string?)got["status"], (string?)got["executions"]![0]!["status"], (string?)got["executions"]![0]!["late"]!["status"]));
+    }
+
+    [Theory]
+    [InlineData("{}", "payload.cmd")]
+    [InlineData("""{"cmd":""}""", "payload.cmd")]
+    [InlineData("""{"cmd":7}""", "payload.cmd")]
+    [InlineData("""{"cmd":"x","msg":7}""", "payload.msg")]
+    [InlineData("""{"cmd":"x","payload":[]}""", "payload.payload")]
+    [InlineData("""{"cmd":"x","to":[]}""", "payload.to")]
+    [InlineData("""{"cmd":"x","to":["a b"]}""", "payload.to")]
+    [InlineData("""{"cmd":"x","to":["aether"]}""", "payload.to")]
+    [InlineData("""{"cmd":"x","to":"a"}""", "payload.to")]
+    [InlineData("""{"cmd":"x","to":["a"],"role":"worker"}""", "payload.role")]
+    [InlineData("""{"cmd":"x","to":["a"],"targets":"continuous"}""", "payload.targets")]
+    [InlineData("""{"cmd":"x","role":"boss"}""", "payload.role")]
+    [InlineData("""{"cmd":"x","targets":"all"}""", "payload.targets")]
+    [InlineData("""{"cmd":"x","delivery_timeout_ms":0}""", "payload.delivery_timeout_ms")]
+    [InlineData("""{"cmd":"x","in_progress_timeout_ms":-1}""", "payload.in_progress_timeout_ms")]
+    [InlineData("""{"cmd":"x","deadline_ms":86400001}""", "payload.deadline_ms")]
+    [InlineData("""{"cmd":"x","deadline_ms":"60000"}""", "payload.deadline_ms")]
+    [InlineData("""{"cmd":"x","attempts":0}""", "payload.attempts")]
+    [InlineData("""{"cmd":"x","attempts":11}""", "payload.attempts")]
+    [InlineData("""{"cmd":"x","min_succeeded":0}""", "payload.min_succeeded")]
+    [InlineData("""{"cmd":"x","min_succeeded":1.5}""", "payload.min_succeeded")]
+    [InlineData("""{"cmd":"x","stop_at_quorum":"yes"}""", "payload.stop_at_quorum")]
+    [InlineData("""{"cmd":"x","max_concurrency":0}""", "payload.max_concurrency")]
+    [InlineData("""{"cmd":"x","batches":[0]}""", "payload.batches")]
+    [InlineData("""{"cmd":"x","batches":1}""", "payload.batches")]
+    [InlineData("""{"cmd":"x","pause":1}""", "payload.pause")]
+    [InlineData("""{"cmd":"x","abort":{}}""", "payload.abort")]
+    [InlineData("""{"cmd":"x","abort":{"failures":0.1,"min_executed":0}}""", "payload.abort")]
+    [InlineData("""{"cmd":"x","abort":{"failure":1}}""", "payload.abort")]
+    [InlineData("""{"cmd":"x","lease":{"name":"l"}}""", "payload.lease")]
+    [InlineData("""{"cmd":"x","abbort":{"failures":1}}""", "payload.abbort")]
+    [InlineData("""{"cmd":"x","cmd":"y"}""", "payload.cmd")]
+    public async Task Start_NamesWhatIsWrong_AndTheConnectionStays(string payload, string field)
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        Assert.Equal(("invalid_message", field), await boss.AskInVainAsync("command.start", payload));
+        Assert.Empty((await boss.AskWellAsync("command.list"))["commands"]!.AsArray());
+    }
+
+    [Theory]
+    [InlineData("command.get", "{}", "invalid_message", "payload.command_id")]
+    [InlineData("command.get", """{"command_id":"../x"}""", "invalid_message", "payload.command_id")]
+    [InlineData("command.get", """{"command_id":"abc"}""", "not_found", "payload.command_id")]
+    [InlineData("command.get", """{"command_id":"abc","limit":501}""", "invalid_message", "payload.limit")]
+    [InlineData("command.get", """{"command_id":"abc","offset":-1}""", "invalid_message", "payload.offset")]
+    [InlineData("command.list", """{"status":"done"}""", "invalid_message", "payload.status")]
+    [InlineData("command.list", """{"limit":0}""", "invalid_message", "payload.limit")]
+    [InlineData("command.cancel", """{"command_id":"abc"}""", "not_found", "payload.command_id")]
+    [InlineData("command.resume", "{}", "invalid_message", "payload.command_id")]
+    [InlineData("command.retry", """{"command_id":"abc"}""", "not_found", "payload.command_id")]
+    [InlineData("command.watch", """{"command_id":"abc"}""", "not_found", "payload.command_id")]
+    [InlineData("command.watch", """{"command_id":"abc","after":-1}""", "invalid_message", "payload.after")]
+    [InlineData("execution.update", """{"attempt":1,"status":"succeeded"}""", "invalid_message", "reply_to")]
+    [InlineData("command.nothing", "{}", "unknown_command", "cmd")]
+    public async Task Request_NamesWhatIsWrong_AndTheConnectionStays(string cmd, string payload, string code, string field)
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        Assert.Equal((code, field), await boss.AskInVainAsync(cmd, payload));
+        await boss.AskWellAsync("command.list");
+    }
+
+    [Theory]
+    [InlineData("""{"attempt":0,"status":"succeeded"}""", "invalid_message", "payload.attempt")]
+    [InlineData("""{"status":"succeeded"}""", "invalid_message", "payload.attempt")]
+    [InlineData("""{"attempt":1,"status":"timed_out"}""", "invalid_message", "payload.status")]
+    [InlineData("""{"attempt":1}""", "invalid_message", "payload.status")]
+    [InlineData("""{"attempt":1,"status":"in_progress","progress":[]}""", "invalid_message", "payload.progress")]
+    [InlineData("""{"attempt":1,"status":"succeeded","result":7}""", "invalid_message", "payload.result")]
+    [InlineData("""{"attempt":1,"status":"failed","error":{"message":"x"}}""", "invalid_message", "payload.error")]
+    [InlineData("""{"attempt":2,"status":"succeeded"}""", "stale_attempt", "attempt")]
+    public async Task Update_NamesWhatIsWrong_AndChangesNothing(string payload, string code, string field)
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        var execution = await a.ExecutionAsync();
+        Assert.Equal((code, field), await a.AskInVainAsync("execution.update", payload, $",\"reply_to\":\"{execution["id"]}\""));
+        // Of whom nothing is wanted.
+        Assert.Equal("not_found", (await boss.AskInVainAsync(
+            "execution.update", """{"attempt":1,"status":"succeeded"}""", $",\"reply_to\":\"{execution["id"]}\"")).Code);
+        await a.ReportWellAsync(execution, "succeeded");
+        await boss.UntilAsync(id, "succeeded");
+    }
+
+    [Theory]
+    [InlineData("progress", 2_049, false)]
+    [InlineData("progress", 2_048, true)]
+    [InlineData("result", 16_385, false)]
+    [InlineData("result", 16_384, true)]
+    public async Task Update_IsBounded_InBytes(string field, int bytes, bool good)
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        var execution = await a.ExecutionAsync();
+        string value = "{\"x\":\"" + new string('x', bytes - 8) + "\"}";
+        var answer = await a.ReportAsync(
+            execution, field == "progress" ? "in_progress" : "succeeded", $",\"{field}\":{value}");
+        Assert.Equal(good ? "reply" : "error", (string?)answer["cmd"]);
+    }
+
+    [Fact]
+    public async Task Givers_AreTheRolesThatMay()
+    {
+        await using var host = HttpHost.Open(settings: [("Commands:Givers:0", "controller")]);
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        Assert.Equal(("forbidden", null), await a.AskInVainAsync("command.start", """{"cmd":"x","to":["boss"]}"""));
+        await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+    }
+
+    [Fact]
+    public async Task Running_IsBounded_ForEachGroup()
+    {
+        await using var host = HttpHost.Open(settings: [("Commands:Running", "1")]);
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        Assert.Equal(("too_many_commands", null), await boss.AskInVainAsync("command.start", """{"cmd":"x","to":["a"]}"""));
+        await using var elsewhere = await CommandClient.ConnectAsync(host, "boss", "controller", "g2");
+        await elsewhere.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+    }
+
+    [Fact]
+    public async Task Events_ComeAtMostTenTimesASecond_AndAreSplitWhereTheyWouldBeTooLong()
+    {
+        await using var host = HttpHost.Open(settings: [("MaxMessageBytes", "8192"), ("RateLimit:PerSecond", "0")]);
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        string names = string.Join(',', Enumerable.Range(0, 300).Select(i => $"\"member-{i:000}\""));
+        string id = await boss.StartAsync($"\"cmd\":\"x\",\"to\":[\"a\",{names}],\"delivery_timeout_ms\":4000,\"deadline_ms\":5000");
+        var execution = await a.ExecutionAsync();
+        for (int i = 0; i < 200; i++)
+            await a.ReportWellAsync(execution, "in_progress", $",\"progress\":{{\"n\":{i}}}");
+        await a.ReportWellAsync(execution, "succeeded");
+        await boss.UntilAsync(id, "incomplete");
+        Assert.All(boss.Received(), one => Assert.InRange(one.ToJsonString().Length, 1, 8_192));
+        var said = boss.EventsOf(id).SelectMany(one => one["changes"]!.AsArray()).ToList();
+        Assert.Equal(301, said.Where(one => (string?)one!["status"] == "sent").Select(one => (string?)one!["client_id"]).Distinct().Count());
+        Assert.Equal(300, said.Count(one => (string?)one!["status"] == "undeliverable"));
+        // Two hundred words of progress in much less than that: the last one of each tenth of a second.
+        Assert.InRange(said.Count(one => (string?)one!["status"] == "in_progress"), 1, 60);
+    }
+}
+
+/// <summary>A question whose answer may be either.</summary>
+internal static class EitherAnswer
+{
+    public static async Task<string?> AskInVainOrNotAsync(this CommandClient client, string cmd, string payload)
+    {
+        JsonNode answer = await client.AskAsync(cmd, payload);
+        return (string?)answer["payload"]!["code"];
+    }
+}
