@@ -16,7 +16,10 @@ const defaultGroup = "demo";
  */
 export class Connection {
   /** @type {Record<string, ((value: any) => void)[]>} */
-  #listeners = { open: [], leave: [], msg: [], cmd: [], presence: [], state: [], recovered: [], gap: [], error: [], close: [] };
+  #listeners = {
+    open: [], leave: [], msg: [], cmd: [], presence: [], state: [], recovered: [], gap: [], lease: [],
+    error: [], close: [],
+  };
 
   constructor() {
     /** @type {ReturnType<typeof connect> | null} */
@@ -106,7 +109,7 @@ export class Connection {
     const client = this.watch(connect(this.options({ client: this.client_id, role: "observer" })));
     this.client = client;
     // An earlier client that still says something must not be taken for this one.
-    for (const name of /** @type {const} */ (["msg", "cmd", "presence", "recovered", "gap", "error"])) {
+    for (const name of /** @type {const} */ (["msg", "cmd", "presence", "recovered", "gap", "lease", "error"])) {
       client.on(name, (value) => {
         if (this.client !== client) return;
         if (value.pos) this.#showPositions();

@@ -1,5 +1,6 @@
 // The console page: a client like any other, with a view of what it sees. Each part is a module beside this one.
 
+import { showCommands } from "./commands.js";
 import { showComposer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { showDemo } from "./demo.js";
@@ -17,6 +18,7 @@ const composer = showComposer(connection, send);
 const trace = showTrace(connection);
 showRoster(connection, composer.writeTo, trace.start);
 showDemo(connection, feed, send);
+showCommands(connection);
 showDirectory(connection);
 connection.open();
 

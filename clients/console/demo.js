@@ -150,12 +150,17 @@ function newWorker(connection, client) {
   worker.opened.then(() => worker.setState({ busy: false, done })).catch(() => {
     // Not connected at all, which add() tells; or gone again, and the state is said after the reconnect.
   });
-  worker.handle("work", (/** @type {any} */ payload) => {
+  worker.handle("work", (/** @type {any} */ payload, /** @type {any} */ message) => {
     const work = async () => {
       const takes = Math.round(300 + Math.random() * 1200);
       await worker.setState({ busy: true, done, ...(payload.job && { job: payload.job }) });
-      await new Promise((resolve) => setTimeout(resolve, takes));
-      await worker.setState({ busy: false, done: ++done });
+      for (let percent = 0; percent < 100 && !message.signal.aborted; percent += 20) {
+        message.progress({ percent });
+        await new Promise((resolve) => setTimeout(resolve, takes / 5));
+      }
+      // Who is called off has not done it.
+      await worker.setState({ busy: false, done: message.signal.aborted ? done : ++done });
+      message.signal.throwIfAborted();
       return { done, took_ms: takes };
     };
     const result = last.then(work);

@@ -1,6 +1,7 @@
 // The table of who is in the group. It shows what the client's live map of members holds, whatever event changed it.
 
 import { ago, batched, byId, compact, element, number, plural, say, setText, timeOfDay } from "./dom.js";
+import { followLeases } from "./leases.js";
 import { ask, cutMiddle } from "./operator.js";
 
 const mostRows = 200;
@@ -31,6 +32,8 @@ export function showRoster(connection, onChosen, onTrace) {
     if (members && loadedFor === connection.client) compare(members);
     render(known ?? new Map());
   }, () => ((known?.size ?? 0) > mostRows ? 500 : 120));
+
+  const leases = followLeases(connection, draw);
 
   /** Who came and who went since the last time. */
   function compare(members) {
@@ -96,6 +99,7 @@ export function showRoster(connection, onChosen, onTrace) {
     button.addEventListener("click", () => onChosen(id));
     const row = {
       badge: element("span", { className: "badge" }),
+      leases: element("span", { className: "leases" }),
       role: element("td"),
       state: element("td", { className: "state" }),
       connections: labelled("Conn.", "right"),
@@ -105,7 +109,7 @@ export function showRoster(connection, onChosen, onTrace) {
     };
     const own = id === connection.client_id ? [element("span", { className: "quiet", textContent: "this page" })] : [];
     row.line = element("tr", {},
-      element("th", { scope: "row" }, button, ...own, row.badge, row.operations),
+      element("th", { scope: "row" }, button, ...own, row.badge, row.leases, row.operations),
       row.role, row.state, row.connections, row.joined, row.seen);
     return row;
   }
@@ -142,6 +146,9 @@ export function showRoster(connection, onChosen, onTrace) {
     row.line.className = isGone ? "gone" : isNew ? "came" : "";
     setText(row.badge, isGone ? "left" : isNew ? "new" : "");
     row.operations.hidden = isGone;
+    const held = leases.heldBy(member.client_id);
+    setText(row.leases, held.length ? `holds ${held.map((name) => cutMiddle(name, idLength)).join(", ")}` : "");
+    row.leases.title = held.join(", ");
     setText(row.role, member.role ?? "–");
     setText(row.connections, String(member.connections ?? 1));
     const state = JSON.stringify(member.state ?? {});

@@ -73,6 +73,43 @@ public sealed class AccessibilityTests(Chromium chromium, ConsoleServers servers
 
     [Theory]
     [MemberData(nameof(Looks))]
+    public async Task Console_IsClean_GivenACommandInAllItsStates(ColorScheme scheme, int width)
+    {
+        string group = NewGroup();
+        var console = await OpenConsoleAsync(servers.Open, group, Still);
+        var commands = new CommandsCard(console);
+        string[] ends = ["in_progress", "succeeded", "failed", "rejected"];
+        var workers = await Task.WhenAll(ends.Select(
+            end => TestClient.ConnectAsync(servers.Open, group, "w-" + end, "role=worker")));
+        await commands.FillAsync("move");
+        // One is away; the last one's turn does not come.
+        await commands.Field("Only for").FillAsync(string.Join(", ", ends.Select(end => "w-" + end)) + ", w-away, w-queued");
+        await commands.Field("Batches").FillAsync("5, 1");
+        await commands.GiveAsync();
+        for (int i = 0; i < ends.Length; i++)
+        {
+            string more = i is 0 ? """ "progress":{"percent":40} """ : i is 1 ? "" : """ "error":{"code":"stuck"} """;
+            await workers[i].ReportAsync(await workers[i].TakeAsync(), ends[i], more);
+        }
+        await Assertions.Expect(commands.Cells.GetByText("R")).ToBeVisibleAsync();
+        await Assertions.Expect(commands.Cell("w-queued")).ToHaveTextAsync("·");
+        // And a mistake in the form.
+        await commands.Field("Attempts").FillAsync("11");
+        await commands.GiveAsync();
+        await Assertions.Expect(commands.Said("see the field above")).ToBeVisibleAsync();
+        await AssertCleanAsync(console.Page, scheme, width);
+
+        await commands.Button("Cancel it").ClickAsync();
+        await workers[0].CloseAsync();
+        await Assertions.Expect(commands.Cell("w-queued")).ToHaveTextAsync("C");
+        await commands.Cells.FocusAsync();
+        await AssertCleanAsync(console.Page, scheme, width);
+        foreach (var worker in workers)
+            await worker.DisposeAsync();
+    }
+
+    [Theory]
+    [MemberData(nameof(Looks))]
     public async Task Console_IsClean_GivenNoConnection(ColorScheme scheme, int width)
     {
         Expect("401|WebSocket connection");

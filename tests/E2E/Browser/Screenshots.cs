@@ -18,8 +18,8 @@ public sealed class Screenshots(Chromium chromium, ConsoleServers servers)
     private static string Folder => Environment.GetEnvironmentVariable(Variable) ?? "";
 
     [Theory(Skip = Variable + " names no folder", SkipUnless = nameof(Wanted))]
-    [InlineData("console-light", ColorScheme.Light, 1280, 800)]
-    [InlineData("console-dark", ColorScheme.Dark, 1280, 800)]
+    [InlineData("console-light", ColorScheme.Light, 1280, 900)]
+    [InlineData("console-dark", ColorScheme.Dark, 1280, 900)]
     [InlineData("console-narrow", ColorScheme.Light, 390, 844)]
     public async Task Console_AtWork(string name, ColorScheme scheme, int width, int height)
     {
@@ -43,6 +43,17 @@ public sealed class Screenshots(Chromium chromium, ConsoleServers servers)
             {
                 await console.Page.GetByRole(AriaRole.Spinbutton, new() { Name = "Messages a second" }).FillAsync("6");
                 await console.Button("Burst for 10 s").ClickAsync();
+            }
+            if (i == 94)
+            {
+                var commands = new CommandsCard(console);
+                await commands.FillAsync("work");
+                await commands.Field("Batches").FillAsync("1, 1");
+                await commands.Field("Pause after each batch").CheckAsync();
+                await commands.GiveAsync();
+                await Assertions.Expect(commands.Said("work: paused")).ToBeVisibleAsync();
+                // Folded up again, so that there is room for what comes of it.
+                await commands.Region.GetByText("Give a command").ClickAsync();
             }
             await beat.WaitForNextTickAsync(CancellationToken.None);
         }
