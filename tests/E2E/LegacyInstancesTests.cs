@@ -151,8 +151,10 @@ public sealed class LegacyInstancesTests(TwoInstances instances) : IClassFixture
                 command.Contains("\"PUBLISH\" \"channel:ws\"", StringComparison.Ordinal) && !IsTrial(command)));
         var names = RedisMonitor.NamesOf(commands);
         Assert.Equal(2, names.RemoveWhere(name => name.StartsWith("ws:probe:", StringComparison.Ordinal)));
-        // And what each instance says of itself beside its lease.
-        Assert.Equal(["ws:leases"], names.Where(name => !name.StartsWith("ws:instance:", StringComparison.Ordinal)));
+        // And what each instance says of itself beside its lease, and asks: whether something is due, or ends, for anybody.
+        Assert.Equal(
+            ["ws:due", "ws:ends", "ws:leases"],
+            names.Where(name => !name.StartsWith("ws:instance:", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
     [Fact]
