@@ -21,7 +21,7 @@ import time
 
 import websockets
 
-from roster_load import ROOT, answers, connect, free_port, message, redis, wait_for
+from roster_load import ROOT, answers, free_port, message, wait_for
 
 HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -41,7 +41,9 @@ def report(client, got):
 
 
 async def member(port, client, times):
-    async with connect(port, "crowd", client) as ws:
+    async with websockets.connect(
+            f"ws://127.0.0.1:{port}/v3/ws/group/crowd/client/{client}", max_size=None, compression=None,
+            open_timeout=60, ping_interval=None) as ws:
         times["there"] += 1
         async for text in ws:
             if '"execution"' in text and '"from_id":"boss"' in text:
@@ -82,7 +84,7 @@ async def round_of(port, count, crowds, pids, redis_pid):
             f"ws://127.0.0.1:{port}/v3/ws/group/crowd/client/boss", max_size=None, compression=None) as boss:
         started = time.monotonic()
         await boss.send(message(
-            "boss", "direct", msg_type="cmd", to_id="aether", cmd="command.start", id="s",
+            "boss", "direct", msg_type="cmd", to_id="aether", cmd="command.start", id=f"s{time.monotonic_ns()}",
             payload={"cmd": "work", "deadline_ms": 60000, "delivery_timeout_ms": 30000}))
         told_sent = ended = None
         events = 0
