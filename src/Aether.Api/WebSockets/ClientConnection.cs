@@ -69,7 +69,7 @@ internal sealed class ClientConnection : SocketConnection
         if (IsTraced)
             Tell(TraceEvent.Sent(text));
         // The server's own answers can hang on which of a client's connections asks; nothing else does.
-        var sender = message.ToId == VisionId.Server || message.ReplyTo is not null
+        var sender = message.ToId == VisionId.Server || (message.ReplyTo is not null && PlainReports.MayBe(message, out _))
             ? Sender with { ConnectionId = Holder }
             : Sender;
         var command = MessageCommands.From(sender, message);
