@@ -37,6 +37,7 @@ export function showFeed(connection, send) {
   let newestDrawn = 0;
   let redraw = false;
   let active = /** @type {HTMLElement | null} */ (null);
+  let pressed = false;
   let pausedByButton = false;
   let passedWhilePaused = 0;
   let needle = "";
@@ -99,6 +100,8 @@ export function showFeed(connection, send) {
 
   // In a flood the list changes twice a second: that can still be followed, and leaves time for everything else.
   const draw = batched(() => {
+    // A row that moved away under a press would never get its click.
+    if (pressed) return;
     if (redraw) {
       list.replaceChildren();
       newestDrawn = 0;
@@ -205,6 +208,19 @@ export function showFeed(connection, send) {
     const node = event.target.closest("[role=option]");
     if (node) inspect(node);
   });
+  list.addEventListener("pointerdown", () => {
+    pressed = true;
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    // Behind the click, which comes right after it.
+    addEventListener(end, () => {
+      if (!pressed) return;
+      setTimeout(() => {
+        pressed = false;
+        draw();
+      });
+    });
+  }
   byId("pause").addEventListener("click", () => {
     if (isPaused()) resume();
     else {

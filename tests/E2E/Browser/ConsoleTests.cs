@@ -88,6 +88,29 @@ public sealed partial class ConsoleTests(Chromium chromium, ConsoleServers serve
     }
 
     [Fact]
+    public async Task Message_GetsItsClick_GivenOthersThatComeWhileItIsPressed()
+    {
+        var console = await OpenConsoleAsync();
+        await using var guest = await TestClient.ConnectAsync(servers.Open, group, "guest");
+        await guest.SendAsync(Json.Message("guest", msg: "first"));
+        await Assertions.Expect(console.Message("first")).ToBeVisibleAsync();
+
+        var rate = console.Page.GetByText(new Regex("^[0-9]+ messages/s$"));
+        await Assertions.Expect(rate).ToHaveCountAsync(0);
+        await console.Message("first").HoverAsync();
+        await console.Page.Mouse.DownAsync();
+        await guest.SendAsync(Json.Message("guest", msg: "second"));
+        // It has come, and a second has passed, in which it would have been drawn.
+        await Assertions.Expect(rate).ToBeVisibleAsync();
+        await Assertions.Expect(rate).ToHaveCountAsync(0);
+        await console.Page.Mouse.UpAsync();
+
+        await Assertions.Expect(console.Inspected).ToContainTextAsync("\"msg\": \"first\"");
+        await console.Button("Close").ClickAsync();
+        await Assertions.Expect(console.Message("second")).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task Messages_AreChosenByKeyboard()
     {
         var console = await OpenConsoleAsync();
