@@ -12,10 +12,10 @@ namespace Aether.Tests.E2E.Commands;
 [Collection(nameof(Alone))]
 public sealed class CommandProofTests(ITestOutputHelper output)
 {
-    // How late a command may end, beside what it takes for Redis and an instance to be there again, of which in some turns
-    // one is killed right behind the other: nobody can end anything meanwhile. On a busy machine that is seconds.
+    // How late a command may end, beside the time in which Redis or every instance was away: nobody can end anything then.
+    // The suite may have to share its machine with others.
     private static readonly TimeSpan Late = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Restart = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan LateInTheSuite = TimeSpan.FromSeconds(6);
 
     [Fact]
     public async Task EveryCommandEnds_AndNothingIsCarriedOutTwice_WhateverIsKilled()
@@ -53,15 +53,15 @@ public sealed class CommandProofTests(ITestOutputHelper output)
         Report(run, workers, commands, states);
         Assert.Empty(workers.Cast<ProofClient>().Concat(givers).SelectMany(one => one.Faults).Take(20));
         Assert.All(commands, command => AssertWhole(command, states[command.Id], workers));
+        var allowed = asked is null ? LateInTheSuite : Late;
+        Assert.All(commands, one => Assert.InRange(Lateness(run, one, states[one.Id]), TimeSpan.MinValue, allowed));
         Assert.True(run.Done.Count >= 4, "every fault happened");
         Assert.NotEmpty(commands);
     }
 
     private static void AssertWhole(ProofGiver.Given command, JsonElement state, List<ProofWorker> workers)
     {
-        Assert.True(state.TryGetProperty("ended_at", out var endedAt), state.ToString());
-        var took = endedAt.GetDateTime() - state.GetProperty("created_at").GetDateTime();
-        Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromMilliseconds(command.DeadlineMs) + Late + Restart);
+        Assert.True(state.TryGetProperty("ended_at", out _), state.ToString());
         var executions = state.GetProperty("executions").EnumerateArray().ToList();
         Assert.Equal(command.Targets, executions.Count);
         foreach (var counted in state.GetProperty("counts").EnumerateObject())
@@ -75,6 +75,14 @@ public sealed class CommandProofTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>How long after its deadline a command ended, without the time in which nobody could end it.</summary>
+    private static TimeSpan Lateness(ProofRun run, ProofGiver.Given command, JsonElement state)
+    {
+        var deadline = state.GetProperty("created_at").GetDateTime() + TimeSpan.FromMilliseconds(command.DeadlineMs);
+        var ended = state.GetProperty("ended_at").GetDateTime();
+        return ended - deadline - run.Outages.Between(deadline, ended);
+    }
+
     private static async Task<JsonElement> ReadAsync(ProofRun run, string id)
     {
         using var answer = await run.Pick().GetAsync($"/v3/groups/{ProofRun.Group}/commands/{id}");
@@ -85,14 +93,15 @@ public sealed class CommandProofTests(ITestOutputHelper output)
         ProofRun run, List<ProofWorker> workers, List<ProofGiver.Given> commands, Dictionary<string, JsonElement> states)
     {
         var ends = states.Values.GroupBy(one => one.GetProperty("status").GetString()).OrderBy(one => one.Key, StringComparer.Ordinal);
-        var late = commands.Select(one => states[one.Id].TryGetProperty("ended_at", out var at)
-            ? (at.GetDateTime() - states[one.Id].GetProperty("created_at").GetDateTime()).TotalMilliseconds - one.DeadlineMs
-            : double.PositiveInfinity).Max();
+        var ended = commands.Where(one => states[one.Id].TryGetProperty("ended_at", out _)).ToList();
+        var late = ended.Max(one => Lateness(run, one, states[one.Id]));
+        var away = run.Outages.Between(DateTime.MinValue, DateTime.MaxValue);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{commands.Count} commands, {commands.Sum(one => one.Targets)} executions, {workers.Sum(one => one.Ran.Values.Sum())} carried out; ")
             + string.Join(", ", ends.Select(one => $"{one.Key}: {one.Count()}"))
-            + string.Create(CultureInfo.InvariantCulture, $"; latest end {late:0} ms after its deadline; ")
+            + string.Create(CultureInfo.InvariantCulture, $"; latest end {late.TotalMilliseconds:0} ms after its deadline, ")
+            + string.Create(CultureInfo.InvariantCulture, $"beside {away.TotalSeconds:0.0} s in which nobody was there; ")
             + string.Create(CultureInfo.InvariantCulture, $"{workers.Sum(one => one.Connections)} connections of workers; ")
             + string.Join(", ", run.Done.Select(one => $"{one.Key}: {one.Value}")));
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace Aether.Tests.E2E;
@@ -5,14 +6,22 @@ namespace Aether.Tests.E2E;
 /// <summary>A client that carries out commands by hand, as the protocol's section on commands has it.</summary>
 public static class Executions
 {
-    /// <summary>The next part of a command that comes; what else came before it is passed over.</summary>
+    private static readonly ConditionalWeakTable<TestClient, HashSet<string>> Taken = [];
+
+    /// <summary>
+    /// The next attempt that comes and was not taken yet: one that is not taken may come again. What else came before it is
+    /// passed over.
+    /// </summary>
     public static async Task<JsonElement> TakeAsync(this TestClient member)
     {
         while (true)
         {
             var message = await member.ReceiveAsync();
-            if (message.TryGetProperty("execution", out _))
+            if (message.TryGetProperty("execution", out var execution)
+                && Taken.GetOrCreateValue(member).Add($"{message.Text("id")} {execution.GetProperty("attempt").GetInt32()}"))
+            {
                 return message;
+            }
         }
     }
 

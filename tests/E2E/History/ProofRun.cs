@@ -21,8 +21,16 @@ internal sealed class ProofRun : IAsyncDisposable
     private readonly RedisServer redis;
     private readonly ServerProcess?[] instances = new ServerProcess?[2];
     private readonly Random random = new(7);
+    private volatile bool isRedisAway;
 
-    private ProofRun(RedisServer redis) => this.redis = redis;
+    private ProofRun(RedisServer redis)
+    {
+        this.redis = redis;
+        Outages = new Outages(IsAnybodyThereAsync);
+    }
+
+    /// <summary>When Redis or every instance was away.</summary>
+    public Outages Outages { get; }
 
     /// <summary>How often each thing was done to them.</summary>
     public SortedDictionary<string, int> Done { get; } = new(StringComparer.Ordinal);
@@ -82,7 +90,9 @@ internal sealed class ProofRun : IAsyncDisposable
                     await redis.RunAsync("CLIENT", "KILL", "TYPE", "normal");
                     break;
                 default:
+                    isRedisAway = true;
                     await redis.RestartAsync();
+                    isRedisAway = false;
                     break;
             }
         }
@@ -103,12 +113,33 @@ internal sealed class ProofRun : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await Outages.DisposeAsync();
         foreach (var instance in instances)
         {
             if (instance is not null)
                 await instance.DisposeAsync();
         }
         await redis.DisposeAsync();
+    }
+
+    private async Task<bool> IsAnybodyThereAsync()
+    {
+        ServerProcess[] there;
+        lock (random)
+            there = [.. instances.OfType<ServerProcess>().Where(one => !one.HasExited)];
+        foreach (var instance in there)
+        {
+            try
+            {
+                if (!isRedisAway && await TwoInstances.StatusAsync(instance, "/health/ready") == 200)
+                    return true;
+            }
+            catch (Exception fault) when (fault is HttpRequestException || IsOutage(fault))
+            {
+                // It was killed in between.
+            }
+        }
+        return false;
     }
 
     private async Task ReplaceAsync(int index)

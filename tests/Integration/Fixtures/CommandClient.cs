@@ -11,6 +11,7 @@ internal sealed class CommandClient : IAsyncDisposable
     private readonly string group;
     private readonly string id;
     private readonly List<JsonNode> received = [];
+    private readonly HashSet<string> attempts = [];
     private readonly Task receiving;
     private int questions;
 
@@ -141,6 +142,10 @@ internal sealed class CommandClient : IAsyncDisposable
 
     private string All() => string.Join("\n", Received().Select(static one => one.ToJsonString()));
 
+    // An attempt that is not taken yet may come again, as to whoever has connected a moment ago: it is the same one.
+    private bool IsNew(JsonNode message) => message["execution"] is not { } execution
+        || attempts.Add($"{(string?)message["id"]} {(int?)execution["attempt"]}");
+
     private async Task ReceiveAsync()
     {
         byte[] buffer = new byte[256 * 1024];
@@ -158,8 +163,12 @@ internal sealed class CommandClient : IAsyncDisposable
                 while (!part.EndOfMessage);
                 if (part.MessageType == WebSocketMessageType.Close)
                     return;
+                var message = JsonNode.Parse(buffer.AsSpan(0, length))!;
                 lock (received)
-                    received.Add(JsonNode.Parse(buffer.AsSpan(0, length))!);
+                {
+                    if (IsNew(message))
+                        received.Add(message);
+                }
             }
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException or ObjectDisposedException)
