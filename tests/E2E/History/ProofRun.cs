@@ -144,7 +144,12 @@ internal sealed class ProofRun : IAsyncDisposable
 
     private async Task ReplaceAsync(int index)
     {
-        var old = instances[index]!;
+        ServerProcess old;
+        lock (random)
+        {
+            old = instances[index]!;
+            instances[index] = null;
+        }
         old.Kill();
         await old.DisposeAsync();
         // Redis may be on its way back as well: not ready is no reason not to start.
