@@ -135,7 +135,7 @@ public sealed partial class RedisRightsTests
         var assembly = typeof(RedisRights).Assembly;
         var run = assembly.GetManifestResourceNames()
             .Where(name => name.EndsWith(".lua", StringComparison.Ordinal) && name != "rights-try.lua")
-            .SelectMany(name => Calls().Matches(PresenceScripts.Load(name)))
+            .SelectMany(name => Calls().Matches(RedisScripts.Load(name)))
             .Select(call => call.Groups[1].Value)
             .ToHashSet();
 

@@ -28,15 +28,15 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
 
     private const int IdsAtOnce = 1_000;
 
-    private static readonly string Machine = PresenceScripts.Load("command-machine.lua");
-    private static readonly string Start = Machine + PresenceScripts.Load("command-start.lua");
-    private static readonly string Apply = Machine + PresenceScripts.Load("command-apply.lua");
-    private static readonly string Connect = Machine + PresenceScripts.Load("command-connect.lua");
-    private static readonly string Pass = Machine + PresenceScripts.Load("command-pass.lua");
-    private static readonly string List = Machine + PresenceScripts.Load("command-list.lua");
-    private static readonly string Read = PresenceScripts.Load("command-read.lua");
-    private static readonly string Versions = PresenceScripts.Load("command-versions.lua");
-    private static readonly string Due = PresenceScripts.Load("command-due.lua");
+    private static readonly string Machine = RedisScripts.Load("command-machine.lua");
+    private static readonly string Start = Machine + RedisScripts.Load("command-start.lua");
+    private static readonly string Apply = Machine + RedisScripts.Load("command-apply.lua");
+    private static readonly string Connect = Machine + RedisScripts.Load("command-connect.lua");
+    private static readonly string Pass = Machine + RedisScripts.Load("command-pass.lua");
+    private static readonly string List = Machine + RedisScripts.Load("command-list.lua");
+    private static readonly string Read = RedisScripts.Load("command-read.lua");
+    private static readonly string Versions = RedisScripts.Load("command-versions.lua");
+    private static readonly string Due = RedisScripts.Load("command-due.lua");
 
     private readonly long retention = (long)options.Retention.Value.TotalMilliseconds;
 

@@ -21,10 +21,10 @@ internal sealed class HistoryScripts(RedisConnection connection, RedisNames name
     private static readonly string Process = RandomNumberGenerator.GetString(EpochCharacters, 6);
     private static long epochs;
 
-    private static readonly string Append = PresenceScripts.Load("history-append.lua");
-    private static readonly string Position = PresenceScripts.Load("history-position.lua");
-    private static readonly string EndEpoch = PresenceScripts.Load("history-end-epoch.lua");
-    private static readonly string Read = PresenceScripts.Load("history-read.lua");
+    private static readonly string Append = RedisScripts.Load("history-append.lua");
+    private static readonly string Position = RedisScripts.Load("history-position.lua");
+    private static readonly string EndEpoch = RedisScripts.Load("history-end-epoch.lua");
+    private static readonly string Read = RedisScripts.Load("history-read.lua");
 
     private readonly long ttl = (long)options.Ttl.Value.TotalMilliseconds;
     private readonly long remember = (long)options.Remember.Value.TotalMilliseconds;

@@ -17,11 +17,11 @@ internal sealed class LeaseScripts(RedisConnection connection, RedisNames names)
     /// </summary>
     public static readonly TimeSpan GivenOut = TimeSpan.FromSeconds(1);
 
-    private static readonly string Step = PresenceScripts.Load("lease-step.lua");
-    private static readonly string Publish = PresenceScripts.Load("lease-publish.lua");
-    private static readonly string Watch = PresenceScripts.Load("lease-watch.lua");
-    private static readonly string Due = PresenceScripts.Load("lease-due.lua");
-    private static readonly string Settle = PresenceScripts.Load("lease-settle.lua");
+    private static readonly string Step = RedisScripts.Load("lease-step.lua");
+    private static readonly string Publish = RedisScripts.Load("lease-publish.lua");
+    private static readonly string Watch = RedisScripts.Load("lease-watch.lua");
+    private static readonly string Due = RedisScripts.Load("lease-due.lua");
+    private static readonly string Settle = RedisScripts.Load("lease-settle.lua");
 
     /// <summary>Does something with a lease, and tells its group if it has a new holder or none any more.</summary>
     /// <param name="step">What: its name in the script.</param>

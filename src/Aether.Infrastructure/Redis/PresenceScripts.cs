@@ -15,15 +15,15 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     private const CommandFlags Primary = CommandFlags.DemandMaster;
 
     private static readonly byte[] NoState = "{}"u8.ToArray();
-    private static readonly string Hold = Load("presence-hold.lua");
-    private static readonly string Update = Load("presence-update.lua");
-    private static readonly string Reap = Load("presence-reap.lua");
-    private static readonly string Touch = Load("presence-touch.lua");
-    private static readonly string Lease = Load("presence-lease.lua");
-    private static readonly string Register = Load("presence-register.lua");
-    private static readonly string Expired = Load("presence-expired.lua");
-    private static readonly string Find = Load("presence-find.lua");
-    private static readonly string Bequeath = Load("presence-bequeath.lua");
+    private static readonly string Hold = RedisScripts.Load("presence-hold.lua");
+    private static readonly string Update = RedisScripts.Load("presence-update.lua");
+    private static readonly string Reap = RedisScripts.Load("presence-reap.lua");
+    private static readonly string Touch = RedisScripts.Load("presence-touch.lua");
+    private static readonly string Lease = RedisScripts.Load("presence-lease.lua");
+    private static readonly string Register = RedisScripts.Load("presence-register.lua");
+    private static readonly string Expired = RedisScripts.Load("presence-expired.lua");
+    private static readonly string Find = RedisScripts.Load("presence-find.lua");
+    private static readonly string Bequeath = RedisScripts.Load("presence-bequeath.lua");
 
     private readonly IDatabase database = redis.GetDatabase(RedisConnection.Database);
 
@@ -210,15 +210,6 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     private static byte[] State(RedisResult result) => (byte[]?)result is { Length: > 0 } state ? state : NoState;
 
     private static DateTime Time(long ms) => DateTime.UnixEpoch.AddMilliseconds(ms);
-
-    /// <summary>The text of a script.</summary>
-    public static string Load(string name)
-    {
-        using var stream = typeof(PresenceScripts).Assembly.GetManifestResourceStream(name)
-            ?? throw new InvalidOperationException("The script " + name + " is not in the assembly.");
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
-    }
 }
 
 /// <summary>What happened to a client, as the scripts say it.</summary>

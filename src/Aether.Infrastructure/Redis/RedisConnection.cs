@@ -16,7 +16,7 @@ internal sealed partial class RedisConnection : IDisposable, IAsyncDisposable
 {
     /// <summary>
     /// How long an answer may take. Who hears nothing of its own for almost that long drops what comes, so that a publish
-    /// which was given up is never delivered after all. See <see cref="RedisReceiver"/>.
+    /// which was given up is never delivered after all. See <c>RedisReceiver</c>.
     /// </summary>
     public static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(2);
 

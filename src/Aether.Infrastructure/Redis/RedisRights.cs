@@ -14,7 +14,7 @@ namespace Aether.Infrastructure.Redis;
 internal sealed class RedisRights(
     RedisConnection connection, RedisNames names, IOptions<RealtimeOptions> options, ILogger<RedisRights> logger)
 {
-    private static readonly string Script = PresenceScripts.Load("rights-try.lua");
+    private static readonly string Script = RedisScripts.Load("rights-try.lua");
     private readonly string instance = Guid.NewGuid().ToString("N");
     private bool untriedTold;
 
