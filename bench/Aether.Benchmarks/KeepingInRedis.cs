@@ -5,6 +5,8 @@ using Aether.Benchmarks.Allocations;
 using Aether.Benchmarks.Redis;
 using Aether.Domain;
 using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Connections;
+using Aether.Infrastructure.Redis.History;
 using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;

@@ -3,6 +3,7 @@ using Aether.Benchmarks.Allocations;
 using Aether.Benchmarks.Redis;
 using Aether.Domain;
 using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Presence;
 using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;

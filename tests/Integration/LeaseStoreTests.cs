@@ -1,6 +1,6 @@
 using Aether.Application.Ports;
 using Aether.Domain;
-using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Leases;
 using Aether.Tests.Integration.Fixtures;
 using Xunit;
 

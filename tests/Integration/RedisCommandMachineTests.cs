@@ -4,6 +4,7 @@ using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Domain.Commands;
 using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Commands;
 using Aether.Tests.Integration.Fixtures;
 using Aether.Tests.Unit.Commands;
 using CsCheck;

@@ -3,7 +3,7 @@ using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Domain.Commands;
-using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Commands;
 using Aether.Tests.Integration.Fixtures;
 using Xunit;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Aether.Domain;
-using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Presence;
 using Aether.Tests.Integration.Fixtures;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;

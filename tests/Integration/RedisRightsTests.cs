@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Aether.Application;
 using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Health;
 using Aether.Tests.Integration.Fixtures;
 using Microsoft.Extensions.Options;
 using Xunit;

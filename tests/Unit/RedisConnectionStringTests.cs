@@ -1,6 +1,6 @@
 using System.Net;
 using Aether.Application;
-using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Connections;
 using Xunit;
 
 namespace Aether.Tests.Unit;

@@ -3,6 +3,7 @@ using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Infrastructure.Redis;
+using Aether.Infrastructure.Redis.Presence;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
