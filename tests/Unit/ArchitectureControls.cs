@@ -62,6 +62,149 @@ namespace Aether.Tests.Unit.Breaking
     }
 }
 
+namespace Aether.Tests.Unit.Breaking.InSignatures
+{
+    internal interface IAbove
+    {
+        Under.IBelow Below { get; }
+    }
+}
+
+namespace Aether.Tests.Unit.Breaking.InSignatures.Under
+{
+    internal interface IBelow
+    {
+        void Take(IAbove above);
+    }
+}
+
+namespace Aether.Tests.Unit.Breaking.InABody
+{
+    internal sealed class Above : Under.Below;
+}
+
+namespace Aether.Tests.Unit.Breaking.InABody.Under
+{
+    internal class Below
+    {
+        public static object Make() => new Above();
+    }
+}
+
+namespace Aether.Tests.Unit.Breaking.InALambda
+{
+    internal sealed class Above : Under.Below;
+}
+
+namespace Aether.Tests.Unit.Breaking.InALambda.Under
+{
+    internal class Below
+    {
+        public static Func<object> Making => static () => new Above();
+    }
+}
+
+namespace Aether.Tests.Unit.Breaking.InAnArgument
+{
+    internal sealed class Above : Under.Below;
+}
+
+namespace Aether.Tests.Unit.Breaking.InAnArgument.Under
+{
+    internal class Below
+    {
+        public static IReadOnlyList<Above[]>? All => null;
+    }
+}
+
+namespace Aether.Tests.Unit.Breaking.InACall
+{
+    internal sealed class Above : Under.Below;
+}
+
+namespace Aether.Tests.Unit.Breaking.InACall.Under
+{
+    internal class Below
+    {
+        public static int Count(IEnumerable<object> all) => all.OfType<Above>().Count();
+    }
+}
+
+namespace Aether.Tests.Unit.Breaking.InAnAttribute
+{
+    internal sealed class Above : Under.Below;
+}
+
+namespace Aether.Tests.Unit.Breaking.InAnAttribute.Under
+{
+    [System.ComponentModel.TypeConverter(typeof(Above))]
+    internal class Below;
+}
+
+namespace Aether.Tests.Unit.Breaking.AroundACorner
+{
+    internal sealed class Above : Under.Below;
+}
+
+namespace Aether.Tests.Unit.Breaking.AroundACorner.Under
+{
+    internal class Below : Beside.Corner;
+}
+
+namespace Aether.Tests.Unit.Breaking.AroundACorner.Beside
+{
+    internal class Corner
+    {
+        public static Type Goal => typeof(Above);
+    }
+}
+
+namespace Aether.Tests.Unit.Breaking.NoCycle
+{
+    internal sealed class Above : Under.Below;
+}
+
+namespace Aether.Tests.Unit.Breaking.NoCycle.Under
+{
+    internal class Below : Beside.Corner;
+}
+
+namespace Aether.Tests.Unit.Breaking.NoCycle.Beside
+{
+    internal class Corner;
+}
+
+namespace Aether.Tests.Unit.Breaking.PutTogether
+{
+    internal sealed class Root
+    {
+        public static Under.Below Below => new();
+    }
+
+    internal class Above;
+}
+
+namespace Aether.Tests.Unit.Breaking.PutTogether.Under
+{
+    internal sealed class Below : Above;
+}
+
+namespace Aether.Tests.Unit.Breaking.RootIsKnown
+{
+    internal sealed class Root
+    {
+        public static Under.Below Below => new();
+    }
+}
+
+namespace Aether.Tests.Unit.Breaking.RootIsKnown.Under
+{
+    internal sealed class Below
+    {
+        public static Type Above => typeof(Root);
+    }
+}
+
 namespace Aether.Api.Controls
 {
     /// <summary>Nothing of the host's may be used from inside; a name in its namespace stands for it.</summary>

@@ -21,6 +21,7 @@ public sealed class ArchitectureTests
     private const string Validation = "FluentValidation";
     private const string Redis = "StackExchange.Redis";
     private const string AspNetCore = "Microsoft.AspNetCore";
+    private const string Controls = "Aether.Tests.Unit.Breaking.";
 
     private static readonly Assembly DomainAssembly = typeof(VisionId).Assembly;
     private static readonly Assembly ApplicationAssembly = typeof(Outcome).Assembly;
@@ -52,6 +53,43 @@ public sealed class ArchitectureTests
         { Validation, typeof(BroadcastValidator) },
         { Redis, typeof(Infrastructure.Redis.RedisNames) },
         { AspNetCore, typeof(Breaking.UsesAspNetCore) },
+    };
+
+    /// <summary>The projects whose namespaces know each other one way.</summary>
+    public static TheoryData<Assembly> Projects => [InfrastructureAssembly];
+
+    /// <summary>Each way for namespaces to know each other, as steps from one to another.</summary>
+    public static TheoryData<string, string[]> Cycles => new()
+    {
+        {
+            "InSignatures",
+            [
+                "InSignatures > InSignatures.Under: IAbove > IBelow",
+                "InSignatures.Under > InSignatures: IBelow > IAbove",
+            ]
+        },
+        { "InABody", BothWays("InABody") },
+        { "InALambda", BothWays("InALambda") },
+        { "InAnArgument", BothWays("InAnArgument") },
+        { "InACall", BothWays("InACall") },
+        { "InAnAttribute", BothWays("InAnAttribute") },
+        {
+            "AroundACorner",
+            [
+                "AroundACorner > AroundACorner.Under: Above > Below",
+                "AroundACorner.Beside > AroundACorner: Corner > Above",
+                "AroundACorner.Under > AroundACorner.Beside: Below > Corner",
+            ]
+        },
+        { "NoCycle", [] },
+        { "PutTogether", [] },
+        {
+            "RootIsKnown",
+            [
+                "RootIsKnown.Root > RootIsKnown.Under: Root > Below",
+                "RootIsKnown.Under > RootIsKnown.Root: Below > Root",
+            ]
+        },
     };
 
     [Theory]
@@ -107,6 +145,25 @@ public sealed class ArchitectureTests
                 typeof(Breaking.BuildsAKeyLater).FullName,
             ],
             Builders(Types.InAssembly(Tests).That().HaveNameMatching(".*")));
+
+    [Theory]
+    [MemberData(nameof(Projects), DisableDiscoveryEnumeration = true)]
+    public void Namespaces_KnowEachOtherOneWay_GivenEachProject(Assembly project)
+    {
+        var steps = NamespaceCycles.Find(project, project.GetName().Name + ".DependencyInjection");
+        Assert.True(steps.Count == 0, string.Join('\n', steps));
+    }
+
+    [Theory]
+    [MemberData(nameof(Cycles))]
+    public void Namespaces_Fail_GivenSomeThatKnowEachOther(string control, string[] steps) =>
+        Assert.Equal(
+            steps,
+            NamespaceCycles.Find(Tests, Controls + control + ".Root", Controls + control)
+                .Select(step => step.Replace(Controls, "", StringComparison.Ordinal)));
+
+    private static string[] BothWays(string control) =>
+        [$"{control} > {control}.Under: Above > Below", $"{control}.Under > {control}: Below > Above"];
 
     private static (int Selected, string?[] Failing) FailingTypes(PredicateList types, string[] mayNotUse)
     {
