@@ -1,5 +1,3 @@
-using Aether.Domain.Commands;
-
 namespace Aether.Domain;
 
 /// <summary>What a message is.</summary>

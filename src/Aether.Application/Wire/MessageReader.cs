@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Unicode;
 using Aether.Domain;
-using Aether.Domain.Commands;
 
 namespace Aether.Application.Wire;
 

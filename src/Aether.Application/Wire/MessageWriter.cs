@@ -3,7 +3,6 @@ using System.Buffers.Text;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Aether.Domain;
-using Aether.Domain.Commands;
 
 namespace Aether.Application.Wire;
 

@@ -1,4 +1,4 @@
-namespace Aether.Domain.Commands;
+namespace Aether.Domain;
 
 /// <summary>What a message that a member gets says of the command it is part of.</summary>
 /// <param name="CommandId">The command.</param>
