@@ -1,5 +1,6 @@
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.FanOut;
 using Aether.Application.History;
 using Aether.Application.Messaging;
 using Aether.Application.Ports;
@@ -90,7 +91,7 @@ public class Keeping
 
     private async Task<int> ReplayAsync(ResumeRequest request)
     {
-        var resumption = await Resumption.BeginAsync(hub, history, absent, request).ConfigureAwait(false)
+        var resumption = await Resumption.BeginAsync(hub.PlaceOf, history, absent, request).ConfigureAwait(false)
             ?? throw new InvalidOperationException("it cannot be read");
         int count = 0;
         while (true)

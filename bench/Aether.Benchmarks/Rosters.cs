@@ -43,5 +43,5 @@ public class Rosters
 
     /// <summary>The frame that answers the client that asked.</summary>
     [Benchmark]
-    public object AnswerFrame() => Frame.Of(messages.Roster(question, page));
+    public object AnswerFrame() => Frame.Of(messages.Roster(question, RosterWriter.Payload(page)));
 }

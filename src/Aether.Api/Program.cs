@@ -1,5 +1,8 @@
+using Aether.Api;
+using Aether.Api.Configuration;
 using Aether.Api.Hosting;
 using Aether.Api.Http;
+using Aether.Api.Telemetry;
 
 // Told to stop before the host listens for that: nothing has begun, so nothing is to be ended.
 using var start = new StartSignals();

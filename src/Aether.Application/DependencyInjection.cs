@@ -23,11 +23,6 @@ namespace Aether.Application;
 internal static class DependencyInjection
 {
     /// <summary>
-    /// The key of the mediator that this layer uses itself. The one without a key is the host's, if it has one.
-    /// </summary>
-    public const string MediatorKey = "Aether.Realtime";
-
-    /// <summary>
     /// Adds every command's handler and validators, and the pipeline that they pass. All are singletons: they keep
     /// nothing of a message, and a dispatch then needs no scope.
     /// </summary>
@@ -68,7 +63,7 @@ internal static class DependencyInjection
         services.AddSingleton<PlainReports>();
         services.TryAddSingleton<IPresenceDirectory, NoDirectory>();
         services.TryAddSingleton<IRealtime, Realtime>();
-        services.AddKeyedSingleton(MediatorKey, (provider, _) => OwnMediator.Create(provider));
+        services.AddKeyedSingleton(OwnMediator.Key, (provider, _) => OwnMediator.Create(provider));
         services.Scan(scan => scan.FromAssemblies(typeof(DependencyInjection).Assembly)
             .AddClasses(classes => classes.AssignableTo(typeof(IRequestHandler<,>)), publicOnly: false)
             .AsImplementedInterfaces(type => Is(type, typeof(IRequestHandler<,>)))

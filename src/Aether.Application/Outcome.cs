@@ -1,5 +1,3 @@
-using Aether.Application.Commands;
-using Aether.Application.Ports;
 using Aether.Domain;
 
 namespace Aether.Application;
@@ -13,11 +11,6 @@ namespace Aether.Application;
 /// <param name="RetryAfter">When to try again, if that is known.</param>
 public sealed record Rejection(ErrorCode Code, string Text, string? Field = null, TimeSpan? RetryAfter = null)
 {
-    private static readonly Rejection[] OfBackplane = Array.ConvertAll(
-        Enum.GetValues<BackplaneFault>(),
-        static fault => new Rejection(
-            ErrorCode.BackplaneUnavailable, Words(fault) + "; nothing was sent", RetryAfter: TimeSpan.FromSeconds(1)));
-
     /// <summary>
     /// Whether it is told and nothing more, since the message itself was a valid one: what is wrong is what it asks for.
     /// </summary>
@@ -59,20 +52,6 @@ public sealed record Rejection(ErrorCode Code, string Text, string? Field = null
 
     /// <summary>Something of the server's own went wrong.</summary>
     public static Rejection Internal { get; } = new(ErrorCode.Internal, "server fault; the message was not sent");
-
-    /// <summary>The backplane did not take it.</summary>
-    internal static Rejection BackplaneUnavailable(BackplaneFault fault) => OfBackplane[(int)fault];
-
-    private static string Words(BackplaneFault fault) => fault switch
-    {
-        BackplaneFault.Unverified => "the backplane is not verified yet",
-        BackplaneFault.Full => "the backplane is full",
-        BackplaneFault.ReadOnly => "the backplane is read-only",
-        BackplaneFault.Loading => "the backplane is loading its data",
-        BackplaneFault.Forbidden => "the backplane does not permit it",
-        BackplaneFault.Refused => "the backplane refuses it now",
-        BackplaneFault.Unreachable => "the backplane cannot be reached",
-    };
 }
 
 /// <summary>A result that can say no: what lets one behaviour reject every command.</summary>
@@ -83,6 +62,9 @@ public interface IRejectable<TSelf>
     /// <summary>The result that says no.</summary>
     static abstract TSelf Rejected(Rejection rejection);
 }
+
+/// <summary>What an answer makes of the connection that asked, for as long as that is open.</summary>
+internal abstract record ConnectionTie;
 
 /// <summary>What became of one command.</summary>
 public sealed class Outcome : IRejectable<Outcome>

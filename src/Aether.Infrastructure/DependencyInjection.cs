@@ -1,4 +1,5 @@
 using Aether.Application;
+using Aether.Application.Legacy;
 using Aether.Application.Ports;
 using Aether.Infrastructure.InMemory;
 using Aether.Infrastructure.Redis;

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Aether.Api.Hosting;
+using Aether.Api;
 using Aether.Tests.Integration.Fixtures;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;

@@ -1,4 +1,5 @@
 using Aether.Application.Delivery;
+using Aether.Application.FanOut;
 using Aether.Application.Wire;
 using Aether.Domain;
 using Microsoft.Extensions.Time.Testing;

@@ -1,9 +1,9 @@
 using System.IO.Pipelines;
-using Aether.Api.Hosting;
+using Aether.Api;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Aether.Domain;
 using MediatR;

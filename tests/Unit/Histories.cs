@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.FanOut;
 using Aether.Application.History;
 using Aether.Application.Ports;
 using Aether.Application.Wire;

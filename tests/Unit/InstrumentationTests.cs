@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Aether.Application;
 using Aether.Application.Instrumentation;
+using Aether.Application.Legacy;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Microsoft.Extensions.DependencyInjection;

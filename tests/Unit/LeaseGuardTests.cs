@@ -79,7 +79,7 @@ public sealed class LeaseGuardTests
     {
         Answer(new LeaseResult((LeaseStatus)status, null, Fault: BackplaneFault.Loading));
         Assert.Equal(
-            Rejection.BackplaneUnavailable(BackplaneFault.Loading), await guard.CheckAsync(Say("x"), Cancellation));
+            BackplaneFault.Loading.ToRejection(), await guard.CheckAsync(Say("x"), Cancellation));
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 using System.Reflection;
 using Aether.Api.Access;
-using Aether.Api.Hosting;
+using Aether.Api.Configuration;
 using Aether.Domain;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;

@@ -1,4 +1,4 @@
-using Aether.Api.Hosting;
+using Aether.Api.Configuration;
 using Microsoft.Extensions.Configuration;
 using Xunit;
 

@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Reflection;
 using System.Text;
-using Aether.Api.Hosting;
+using Aether.Api.Configuration;
 using Aether.Application;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Infrastructure.Redis;
@@ -58,7 +57,7 @@ public sealed class RedisFaultsTests
     public void Rejection_SaysWhatIsTrue_OfEachFault()
     {
         var texts = Enum.GetValues<BackplaneFault>()
-            .ToDictionary(fault => fault, fault => Rejection.BackplaneUnavailable(fault));
+            .ToDictionary(fault => fault, fault => fault.ToRejection());
 
         Assert.Equal(
             new()

@@ -1,5 +1,6 @@
 using Aether.Application;
 using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Microsoft.Extensions.Time.Testing;

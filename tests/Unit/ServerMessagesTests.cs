@@ -1,6 +1,5 @@
 using System.Text;
 using Aether.Application;
-using Aether.Application.History;
 using Aether.Application.Wire;
 using Aether.Domain;
 using Microsoft.Extensions.Time.Testing;

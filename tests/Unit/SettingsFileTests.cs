@@ -1,5 +1,5 @@
 using Aether.Api.Access;
-using Aether.Api.Hosting;
+using Aether.Api.Configuration;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

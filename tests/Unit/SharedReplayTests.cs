@@ -1,4 +1,5 @@
 using Aether.Application.History;
+using Aether.Application.Wire;
 using Aether.Domain;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -94,7 +95,7 @@ public sealed class SharedReplayTests : IDisposable
     {
         var connection = new FakeConnection(Some.Client, Some.Group, keeping.Loops.Next());
         var resumption = await Resumption.BeginAsync(
-            keeping.Hub,
+            keeping.Hub.PlaceOf,
             keeping.Services,
             connection,
             new ResumeRequest(new ChannelPositions(Start, default, default)));

@@ -1,5 +1,5 @@
 using System.Text;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;

@@ -38,7 +38,7 @@ public sealed class TraceTests
     public async Task Feed_LeavesOutWhatIsTooMuch_AndSaysHowMuch_AndKeepsWhatIsForTheClientAlone()
     {
         using var feed = new TraceFeed(Order(), bus, messages, time);
-        var toAll = TraceEvent.Received(Frame.Of(Some.Message))!;
+        var toAll = TraceEvent.Received(Frame.Of(Some.Message).Content, forEverybody: true);
         for (int i = 0; i < 300; i++)
             feed.Tell("a-1", toAll);
         feed.Tell("a-1", TraceEvent.Sent("{}"u8.ToArray()));

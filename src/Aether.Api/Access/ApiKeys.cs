@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using Aether.Api.Hosting;
+using Aether.Api.Configuration;
 using Aether.Application;
 using Aether.Domain;
 

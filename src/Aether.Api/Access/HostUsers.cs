@@ -1,5 +1,3 @@
-using Aether.Api.Hosting;
-using Aether.Api.Http;
 using Aether.Domain;
 using Microsoft.AspNetCore.WebUtilities;
 

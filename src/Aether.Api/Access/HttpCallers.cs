@@ -1,5 +1,4 @@
-using Aether.Api.Http;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Domain;
 
 namespace Aether.Api.Access;

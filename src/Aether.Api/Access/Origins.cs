@@ -1,5 +1,5 @@
 using System.Globalization;
-using Aether.Api.Hosting;
+using Aether.Api.Configuration;
 using Aether.Application;
 using Microsoft.Extensions.Primitives;
 

@@ -1,14 +1,19 @@
+using Aether.Api;
 using Aether.Api.Access;
+using Aether.Api.Configuration;
 using Aether.Api.Hosting;
 using Aether.Api.Http;
 using Aether.Api.Legacy;
+using Aether.Api.Telemetry;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Commands;
 using Aether.Application.Delivery;
+using Aether.Application.FanOut;
 using Aether.Application.Handlers;
 using Aether.Application.History;
 using Aether.Application.Instrumentation;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Tracing;
@@ -141,7 +146,7 @@ public static class AetherRealtimeServices
         services.AddSingleton(provider => new ConnectionRegistry(Options(provider)));
         services.AddSingleton(provider => new ConnectionServices(
             provider.GetRequiredKeyedService<IMediator>(
-                Aether.Application.DependencyInjection.MediatorKey),
+                OwnMediator.Key),
             provider.GetRequiredService<ServerMessages>(),
             new ConnectionLimits(Options(provider)),
             provider.GetRequiredService<Instance>(),

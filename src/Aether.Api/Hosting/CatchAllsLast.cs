@@ -1,3 +1,4 @@
+using Aether.Api.Http;
 using Microsoft.AspNetCore.Routing.Matching;
 
 namespace Aether.Api.Hosting;

@@ -1,4 +1,4 @@
-using Aether.Application.Delivery;
+using Aether.Application.FanOut;
 using Aether.Application.History;
 
 namespace Aether.Api.Hosting;

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using System.Text.Json;
+using Aether.Api.Configuration;
 using Microsoft.Extensions.Options;
 
 namespace Aether.Api.Hosting;
@@ -22,28 +22,6 @@ internal static class StartFailure
             Console.Error.WriteLine(fault);
     }
 
-    /// <summary>
-    /// What an exception and those inside it say, in one line. Of a file that is no JSON only where: the parser quotes
-    /// what it read, and that may be a secret.
-    /// </summary>
-    public static string Cause(Exception fault)
-    {
-        var said = new List<string>();
-        for (var e = fault; e is not null; e = e.InnerException)
-        {
-            if (e is JsonException json)
-            {
-                said.Add($"line {json.LineNumber + 1}");
-                break;
-            }
-            string text = string.Join(' ', e.Message.Split(['\r', '\n'], StringSplitOptions.TrimEntries
-                | StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.');
-            if (text.Length > 0 && !said.Any(one => one.Contains(text, StringComparison.OrdinalIgnoreCase)))
-                said.Add(text);
-        }
-        return string.Join(": ", said) + ".";
-    }
-
     private static string[] Explain(Exception fault) => fault switch
     {
         OptionsValidationException invalid => [.. invalid.Failures],
@@ -55,7 +33,7 @@ internal static class StartFailure
             ["An address to listen on names a port that is none: it must be 0 to 65535."],
         ArgumentException when fault.Message.StartsWith("ConnectionStrings:Redis", StringComparison.Ordinal) =>
             [fault.Message],
-        IOException or FormatException or InvalidDataException => [Cause(fault)],
-        _ => ["The server cannot start: " + Cause(fault)],
+        IOException or FormatException or InvalidDataException => [FaultCause.Of(fault)],
+        _ => ["The server cannot start: " + FaultCause.Of(fault)],
     };
 }

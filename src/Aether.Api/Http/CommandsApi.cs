@@ -3,6 +3,7 @@ using System.Text.Json;
 using Aether.Api.Access;
 using Aether.Application;
 using Aether.Application.Commands;
+using Aether.Application.Pipeline;
 using Aether.Application.Requests;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -19,7 +20,7 @@ namespace Aether.Api.Http;
 /// </summary>
 internal sealed class CommandsApi(
     HttpCallers callers,
-    [FromKeyedServices(Application.DependencyInjection.MediatorKey)] IMediator mediator,
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
     IOptions<RealtimeOptions> options)
 {
     /// <summary>How long the executions of one answer are together; what is left is on the next page.</summary>

@@ -1,7 +1,7 @@
 using Aether.Api.Access;
 using Aether.Application;
+using Aether.Application.Pipeline;
 using Aether.Application.Presence;
-using Aether.Application.Wire;
 using Aether.Domain;
 using MediatR;
 
@@ -13,7 +13,7 @@ namespace Aether.Api.Http;
 /// </summary>
 internal sealed class DirectoryApi(
     HttpCallers callers,
-    [FromKeyedServices(Application.DependencyInjection.MediatorKey)] IMediator mediator)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator)
 {
     public async Task<IResult> ReadGroupsAsync(
         string? offset, string? limit, HttpContext context, CancellationToken cancellationToken)

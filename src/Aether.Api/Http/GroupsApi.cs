@@ -1,5 +1,6 @@
 using Aether.Api.Access;
 using Aether.Application.History;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
@@ -14,7 +15,7 @@ namespace Aether.Api.Http;
 /// </summary>
 internal sealed class GroupsApi(
     HttpCallers callers,
-    [FromKeyedServices(Application.DependencyInjection.MediatorKey)] IMediator mediator)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator)
 {
     private const string StatePrefix = "state.";
 
@@ -54,7 +55,7 @@ internal sealed class GroupsApi(
         var answer = await mediator.Send(new ReadClient(group, client), cancellationToken).ConfigureAwait(false);
         return answer.Rejection is { } rejection
             ? Problems.Of(context, rejection)
-            : JsonObjects.Answer(writer => RosterWriter.WriteMember(writer, answer.Value));
+            : JsonObjects.Answer(writer => MemberWriter.WriteMember(writer, answer.Value));
     }
 
     public async Task<IResult> ReadMessagesAsync(

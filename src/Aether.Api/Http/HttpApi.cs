@@ -1,5 +1,5 @@
 using Aether.Api.Access;
-using Aether.Api.Hosting;
+using Aether.Api.Telemetry;
 using Aether.Application;
 using Microsoft.Extensions.Options;
 using Scalar.AspNetCore;

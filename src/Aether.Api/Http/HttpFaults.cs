@@ -1,4 +1,3 @@
-using Aether.Api.Hosting;
 
 namespace Aether.Api.Http;
 

@@ -1,7 +1,7 @@
 using Aether.Api.Access;
 using Aether.Application;
 using Aether.Application.Leases;
-using Aether.Application.Wire;
+using Aether.Application.Pipeline;
 using Aether.Domain;
 using MediatR;
 using Microsoft.AspNetCore.Mvc;
@@ -11,7 +11,7 @@ namespace Aether.Api.Http;
 /// <summary>Who holds a lease of a group, and the end of it. Needs the permission admin.</summary>
 internal sealed class LeasesApi(
     HttpCallers callers,
-    [FromKeyedServices(Application.DependencyInjection.MediatorKey)] IMediator mediator)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator)
 {
     public Task<IResult> ReadAsync(
         [FromRoute(Name = "group_id")] string groupId,

@@ -1,6 +1,7 @@
 using Aether.Api.Access;
 using Aether.Application;
 using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Aether.Domain;
 using MediatR;
@@ -14,7 +15,7 @@ namespace Aether.Api.Http;
 /// </summary>
 internal sealed class MessagesApi(
     HttpCallers callers,
-    [FromKeyedServices(Application.DependencyInjection.MediatorKey)] IMediator mediator,
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
     IOptions<RealtimeOptions> options)
 {
     private readonly int maxBytes = options.Value.MaxMessageBytes;

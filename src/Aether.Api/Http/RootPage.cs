@@ -1,4 +1,4 @@
-using Aether.Api.Hosting;
+using Aether.Api.Telemetry;
 using Aether.Application;
 using Microsoft.Extensions.Options;
 

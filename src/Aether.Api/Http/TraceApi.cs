@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using Aether.Api.Access;
-using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Application.Tracing;
 using Microsoft.AspNetCore.Mvc;
@@ -48,7 +47,7 @@ internal sealed class TraceApi(HttpCallers callers, ClientTraces traces, IHostAp
                 mayGoOn: async () => (await callers.AdmitAsync(context, groupId, clientId).ConfigureAwait(false)).Refusal is null,
                 lifetime.ApplicationStopping).ConfigureAwait(false);
             if (trace is null)
-                return Problems.Of(context, Rejection.BackplaneUnavailable(BackplaneFault.Unreachable));
+                return Problems.Of(context, BackplaneFault.Unreachable.ToRejection());
             await using (trace.ConfigureAwait(false))
                 await WriteAsync(context, trace).ConfigureAwait(false);
             return Results.Empty;

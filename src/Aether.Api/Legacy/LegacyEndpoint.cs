@@ -1,5 +1,4 @@
 using Aether.Api.Access;
-using Aether.Api.Http;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;

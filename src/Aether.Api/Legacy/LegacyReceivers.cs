@@ -1,4 +1,5 @@
 using Aether.Application.Delivery;
+using Aether.Application.FanOut;
 using Aether.Application.Legacy;
 using Aether.Application.Ports;
 using Aether.Application.Wire;

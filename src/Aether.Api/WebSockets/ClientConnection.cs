@@ -1,10 +1,10 @@
 using Aether.Api.Access;
-using Aether.Api.Hosting;
 using Aether.Application;
 using Aether.Application.Commands;
 using Aether.Application.Delivery;
 using Aether.Application.Handlers;
 using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Tracing;
 using Aether.Application.Wire;
 using Aether.Domain;

@@ -1,4 +1,3 @@
-using Aether.Api.Hosting;
 using Aether.Application.Commands;
 using Aether.Application.Handlers;
 using Aether.Application.Wire;

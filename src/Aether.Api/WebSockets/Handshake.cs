@@ -1,5 +1,4 @@
 using Aether.Application.Handlers;
-using Aether.Application.History;
 using Aether.Application.Wire;
 using Aether.Domain;
 

@@ -1,11 +1,11 @@
 using Aether.Api.Access;
-using Aether.Api.Http;
 using Aether.Application;
 using Aether.Application.Commands;
 using Aether.Application.Delivery;
+using Aether.Application.FanOut;
 using Aether.Application.Handlers;
 using Aether.Application.History;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
@@ -221,7 +221,7 @@ internal sealed class RealtimeEndpoint(
         // Where nothing is kept nobody pays, except whoever asks for it.
         if (!history.Kept.IsOn && resume == default)
             return true;
-        if (await Resumption.BeginAsync(hub, history, connection, resume).ConfigureAwait(false) is not { } missed)
+        if (await Resumption.BeginAsync(hub.PlaceOf, history, connection, resume).ConfigureAwait(false) is not { } missed)
             return false;
         connection.GoOnFrom(missed);
         return true;

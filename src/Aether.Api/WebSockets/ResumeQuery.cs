@@ -1,5 +1,4 @@
 using System.Globalization;
-using Aether.Application.History;
 using Aether.Application.Wire;
 using Aether.Domain;
 

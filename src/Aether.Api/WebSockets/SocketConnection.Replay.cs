@@ -1,6 +1,6 @@
-using Aether.Api.Hosting;
 using Aether.Application.Delivery;
 using Aether.Application.History;
+using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Api.WebSockets;

@@ -176,8 +176,8 @@ internal abstract partial class SocketConnection : Connection
 
     private void TellSent(Frame? frame)
     {
-        if (frame is not null && TraceEvent.Received(frame) is { } received)
-            Tell(received);
+        if (frame is { IsText: true })
+            Tell(TraceEvent.Received(frame.Content, forEverybody: frame.OnlyGroup.IsEmpty));
     }
 
     private void NoteFlushing()

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.IO.Pipelines;
-using Aether.Api.Hosting;
 using Aether.Application.Delivery;
 using Aether.Domain;
 using Microsoft.AspNetCore.Http.Features;

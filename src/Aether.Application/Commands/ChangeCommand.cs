@@ -1,4 +1,4 @@
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Domain.Commands;

@@ -1,5 +1,5 @@
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
-using Aether.Application.Requests;
 using Aether.Domain;
 
 namespace Aether.Application.Commands;
@@ -43,7 +43,7 @@ internal static class CommandRejections
         Refusals.Of("command_id", "must be of a command that has ended: this one still runs");
 
     /// <summary>The store does not do it.</summary>
-    public static Rejection Unavailable(BackplaneFault fault) => Rejection.BackplaneUnavailable(fault);
+    public static Rejection Unavailable(BackplaneFault fault) => fault.ToRejection();
 
     /// <summary>Commands cannot be read now.</summary>
     public static Rejection Unreadable { get; } = new(

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Aether.Application.Requests;
+using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Aether.Domain;
 using Aether.Domain.Commands;

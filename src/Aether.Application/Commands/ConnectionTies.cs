@@ -6,9 +6,6 @@ using Aether.Domain.Commands;
 
 namespace Aether.Application.Commands;
 
-/// <summary>What an answer makes of the connection that asked, for as long as that is open.</summary>
-internal abstract record ConnectionTie;
-
 /// <summary>It is told what becomes of a command.</summary>
 /// <param name="GroupId">The group.</param>
 /// <param name="CommandId">The command.</param>

@@ -1,6 +1,5 @@
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
-using Aether.Application.Requests;
 using Aether.Application.Wire;
 using Aether.Domain;
 using Aether.Domain.Commands;

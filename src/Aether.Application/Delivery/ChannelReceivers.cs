@@ -1,4 +1,3 @@
-using Aether.Application.History;
 using Aether.Domain;
 
 namespace Aether.Application.Delivery;
@@ -6,49 +5,31 @@ namespace Aether.Application.Delivery;
 /// <summary>Does something with the connections of one loop.</summary>
 internal delegate void ConnectionsAction(ReadOnlySpan<Connection> connections);
 
-/// <summary>One channel that this instance hears, and the connections, by loop, that it hears it for.</summary>
+/// <summary>The connections, by loop, that one channel is heard for.</summary>
 internal sealed class ChannelReceivers
 {
     // Its own lock: it keeps the order in which frames go to the loops. There are tens of thousands of these.
     private readonly Receivers?[] byLoop;
-    private readonly int[] wantedByLoop;
+    private readonly int[] countByLoop;
 
     public ChannelReceivers(ChannelName name, int loops)
     {
         Name = name;
         byLoop = new Receivers?[loops];
-        wantedByLoop = new int[loops];
+        countByLoop = new int[loops];
     }
 
     public ChannelName Name { get; }
-
-    /// <summary>How far this instance has come in what is kept of the channel, where something is.</summary>
-    public ChannelPlace? Place { get; set; }
-
-    /// <summary>How many connections want it. Guarded by this object's lock, as are the next two.</summary>
-    public int Wanted { get; private set; }
-
-    /// <summary>Whether the bus is subscribed.</summary>
-    public bool Subscribed { get; set; }
-
-    /// <summary>The work of bringing the subscription in line with what is wanted, while it goes on.</summary>
-    public Task<bool>? Settling { get; set; }
-
-    /// <summary>Whether it was taken out of the hub; whoever still holds it has to look for a new one.</summary>
-    public bool Retired { get; set; }
 
     /// <summary>The receivers of one loop; only for that loop.</summary>
     public Receivers Of(DeliveryLoop loop) => byLoop[loop.Index] ??= new Receivers(Name.Kind);
 
     /// <summary>
-    /// Takes note that a connection of a loop wants the channel (1) or wants it no longer (-1), under this object's
-    /// lock. A loop with none is not bothered with the channel's frames.
+    /// Takes note that one connection more (1) or less (-1) of a loop hears the channel; guarded by whoever has this. A
+    /// loop without any is not bothered with the channel's frames.
     /// </summary>
-    public void Want(DeliveryLoop loop, int change)
-    {
-        Wanted += change;
-        Volatile.Write(ref wantedByLoop[loop.Index], wantedByLoop[loop.Index] + change);
-    }
+    public void Count(DeliveryLoop loop, int change) =>
+        Volatile.Write(ref countByLoop[loop.Index], countByLoop[loop.Index] + change);
 
     /// <summary>
     /// Hands a frame to every loop that has receivers, in one step: two frames of the channel never reach two loops in
@@ -98,5 +79,5 @@ internal sealed class ChannelReceivers
         }
     }
 
-    private bool HasReceivers(DeliveryLoop loop) => Volatile.Read(ref wantedByLoop[loop.Index]) > 0;
+    private bool HasReceivers(DeliveryLoop loop) => Volatile.Read(ref countByLoop[loop.Index]) > 0;
 }

@@ -1,4 +1,3 @@
-using Aether.Application.Messaging;
 using Aether.Application.Pipeline;
 using Aether.Application.Requests;
 using Aether.Application.Wire;

@@ -1,5 +1,6 @@
 using Aether.Application.Delivery;
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 
 namespace Aether.Application.History;
 

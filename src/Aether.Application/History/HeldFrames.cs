@@ -1,4 +1,5 @@
 using Aether.Application.Delivery;
+using Aether.Application.Wire;
 
 namespace Aether.Application.History;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Application.History;

@@ -1,5 +1,5 @@
 using Aether.Application.Leases;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Domain;

@@ -1,4 +1,5 @@
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Application.History;
@@ -84,7 +85,7 @@ internal sealed class KeptMessages(IMessageHistory? history = null, RealtimeOpti
         KeepStatus.NobodyHears => Outcome.Rejected(Rejection.RecipientOffline),
         KeepStatus.StaleTerm => Outcome.Rejected(Rejection.StaleTerm),
         KeepStatus.Unknown => Outcome.Rejected(Rejection.KeepingUnknown),
-        KeepStatus.Unavailable => Outcome.Rejected(Rejection.BackplaneUnavailable(result.Fault)),
+        KeepStatus.Unavailable => Outcome.Rejected(result.Fault.ToRejection()),
     };
 
     private static HistoryOptions Options(RealtimeOptions? options) => (options ?? new RealtimeOptions()).History;

@@ -30,7 +30,7 @@ internal sealed class LeaseGuard(ILeaseStore? leases = null, RealtimeMetrics? me
             return Rejection.StaleTerm;
         var found = await leases.GetAsync(message.GroupId, claim.Name, cancellationToken).ConfigureAwait(false);
         if (found.Status is LeaseStatus.Unavailable or LeaseStatus.Unknown)
-            return Rejection.BackplaneUnavailable(found.Fault);
+            return found.Fault.ToRejection();
         if (found.TimeLeft > TimeSpan.Zero && found.Lease!.Holder == message.FromId && found.Lease.Term == claim.Term)
             return null;
         metrics?.StaleTerm("message");

@@ -45,7 +45,7 @@ internal static class LeaseResults
         LeaseStatus.Held => Held(result),
         LeaseStatus.Stale => Rejection.StaleTerm with { Field = "term" },
         LeaseStatus.Unknown => Unknown,
-        LeaseStatus.Unavailable => Rejection.BackplaneUnavailable(result.Fault),
+        LeaseStatus.Unavailable => result.Fault.ToRejection(),
     };
 
     private static Rejection Held(LeaseResult result) =>

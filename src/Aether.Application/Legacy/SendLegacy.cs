@@ -25,5 +25,5 @@ internal sealed class SendLegacyHandler(ILegacyBus bus) : IRequestHandler<SendLe
     public async Task<Outcome> Handle(SendLegacy request, CancellationToken cancellationToken) =>
         await bus.PublishAsync(request.Message, cancellationToken).ConfigureAwait(false)
             ? Outcome.Done
-            : Outcome.Rejected(Rejection.BackplaneUnavailable(BackplaneFault.Refused));
+            : Outcome.Rejected(BackplaneFault.Refused.ToRejection());
 }

@@ -1,5 +1,6 @@
 using Aether.Application.History;
 using Aether.Application.Leases;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Domain;
 using FluentValidation;

@@ -1,4 +1,5 @@
 using Aether.Application.Leases;
+using Aether.Application.Pipeline;
 using Aether.Domain;
 using MediatR;
 

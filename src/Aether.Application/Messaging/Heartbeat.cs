@@ -1,3 +1,4 @@
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Domain;
 using MediatR;

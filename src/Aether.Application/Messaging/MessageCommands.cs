@@ -1,3 +1,4 @@
+using Aether.Application.Pipeline;
 using Aether.Application.Presence;
 using Aether.Application.Requests;
 using Aether.Domain;

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Threading.Channels;
 using Aether.Application.Commands;
+using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Aether.Domain;
 using Aether.Domain.Commands;

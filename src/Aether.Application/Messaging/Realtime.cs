@@ -2,6 +2,7 @@ using System.Text.Json;
 using Aether.Application.Commands;
 using Aether.Application.History;
 using Aether.Application.Leases;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
@@ -13,7 +14,7 @@ namespace Aether.Application.Messaging;
 
 /// <summary>Turns what the host says into the commands that frames become, so that both obey the same rules.</summary>
 internal sealed partial class Realtime(
-    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator,
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
     CommandWatches watches,
     TimeProvider time) : IRealtime
 {

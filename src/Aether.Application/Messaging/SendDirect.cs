@@ -1,6 +1,7 @@
 using Aether.Application.Commands;
 using Aether.Application.History;
 using Aether.Application.Leases;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Domain;

@@ -1,4 +1,5 @@
 using Aether.Application.History;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Domain;
 using MediatR;

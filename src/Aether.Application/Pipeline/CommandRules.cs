@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Aether.Application.Messaging;
 using FluentValidation;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -10,6 +10,9 @@ namespace Aether.Application.Pipeline;
 /// </summary>
 internal static class OwnMediator
 {
+    /// <summary>The key that it is registered by. The one without a key is the host's, if it has one.</summary>
+    public const string Key = "Aether.Realtime";
+
     /// <summary>Creates it.</summary>
     public static IMediator Create(IServiceProvider services)
     {

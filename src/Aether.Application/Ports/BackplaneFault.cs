@@ -1,3 +1,5 @@
+using Aether.Domain;
+
 namespace Aether.Application.Ports;
 
 /// <summary>Why the backplane did not do what it was asked.</summary>
@@ -23,4 +25,27 @@ internal enum BackplaneFault
 
     /// <summary>It answers, and refuses for a reason of its own.</summary>
     Refused,
+}
+
+/// <summary>What a fault of the backplane means for whoever wanted to send.</summary>
+internal static class BackplaneFaults
+{
+    private static readonly Rejection[] Rejections = Array.ConvertAll(
+        Enum.GetValues<BackplaneFault>(),
+        static fault => new Rejection(
+            ErrorCode.BackplaneUnavailable, Words(fault) + "; nothing was sent", RetryAfter: TimeSpan.FromSeconds(1)));
+
+    /// <summary>The backplane did not take it.</summary>
+    public static Rejection ToRejection(this BackplaneFault fault) => Rejections[(int)fault];
+
+    private static string Words(BackplaneFault fault) => fault switch
+    {
+        BackplaneFault.Unverified => "the backplane is not verified yet",
+        BackplaneFault.Full => "the backplane is full",
+        BackplaneFault.ReadOnly => "the backplane is read-only",
+        BackplaneFault.Loading => "the backplane is loading its data",
+        BackplaneFault.Forbidden => "the backplane does not permit it",
+        BackplaneFault.Refused => "the backplane refuses it now",
+        BackplaneFault.Unreachable => "the backplane cannot be reached",
+    };
 }

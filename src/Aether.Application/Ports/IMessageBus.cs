@@ -63,6 +63,11 @@ internal readonly record struct PublishResult(
 
     /// <summary>The backplane took it.</summary>
     public static PublishResult To(int instances) => new(true, instances);
+
+    /// <summary>What it means for the command that asked for it.</summary>
+    public Outcome ToOutcome() => Accepted
+        ? Outcome.Published(Instances)
+        : Outcome.Rejected(IsStaleTerm ? Rejection.StaleTerm : Fault.ToRejection());
 }
 
 /// <summary>Takes what a bus hears for this instance. Nothing in it waits for a socket.</summary>

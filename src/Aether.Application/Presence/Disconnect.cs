@@ -1,4 +1,3 @@
-using Aether.Application.Messaging;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;

@@ -20,7 +20,7 @@ internal sealed class JoinHandler(IPresenceStore presence, IPresenceWatcher watc
         var change = await presence.JoinAsync(request.GroupId, request.ClientId, request.Role, cancellationToken)
             .ConfigureAwait(false);
         if (change.Transition == PresenceTransition.Unavailable)
-            return Outcome.Rejected(Rejection.BackplaneUnavailable(change.Fault));
+            return Outcome.Rejected(change.Fault.ToRejection());
         watcher.OnChanged(request.GroupId, change);
         return Outcome.Done;
     }

@@ -1,6 +1,5 @@
 using System.Collections;
 using System.Collections.Concurrent;
-using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Application.Presence;
@@ -53,7 +52,7 @@ internal sealed class MembersSnapshot : IReadOnlyList<Member>
     /// <summary>A page, and its JSON for who asks over a socket.</summary>
     internal sealed class Page(RosterPage page)
     {
-        private readonly Lazy<ReadOnlyMemory<byte>> payload = new(() => ServerMessages.RosterPayload(page));
+        private readonly Lazy<ReadOnlyMemory<byte>> payload = new(() => RosterWriter.Payload(page));
 
         /// <summary>The members.</summary>
         public RosterPage Roster => page;

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Aether.Application.Messaging;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -78,7 +77,7 @@ internal sealed class StateUpdates(IPresenceStore presence, IMessageBus bus, Ser
     private async ValueTask<Outcome> TellAsync(VisionId group, PresenceChange change)
     {
         if (change.Transition == PresenceTransition.Unavailable)
-            return Outcome.Rejected(Rejection.BackplaneUnavailable(change.Fault));
+            return Outcome.Rejected(change.Fault.ToRejection());
         // Only the last connection's end makes a sender absent, and then nobody waits for this answer.
         if (change.Member is not { } member)
             return Outcome.Done;

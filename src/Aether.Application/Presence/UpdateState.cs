@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Domain;
 using FluentValidation;
 using MediatR;

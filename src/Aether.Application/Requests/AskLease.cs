@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Aether.Application.Leases;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Aether.Domain;
 using MediatR;
@@ -15,7 +15,7 @@ internal sealed record AskLease(Sender Sender, Message Message) : ISendCommand;
 
 /// <summary>Carries out what was asked, and answers with the lease as it is then.</summary>
 internal sealed class AskLeaseHandler(
-    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator, ServerMessages messages)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
     : IRequestHandler<AskLease, Outcome>
 {
     /// <inheritdoc/>
@@ -28,7 +28,7 @@ internal sealed class AskLeaseHandler(
         return answer.Rejection is { } rejection
             ? Outcome.Rejected(Told(rejection))
             : Outcome.Answer(messages.Reply(
-                sender.ClientId, sender.GroupId, question.Id!, ServerMessages.LeasePayload(answer.Value)));
+                sender.ClientId, sender.GroupId, question.Id!, LeaseWriter.Payload(answer.Value)));
     }
 
     // What is wrong is in the payload, and the message that asked was a valid one.

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Aether.Application.Commands;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -27,7 +27,7 @@ internal sealed record WatchCommand(Sender Sender, Message Message) : ISendComma
 
 /// <summary>Has it begin, and the connection told from then on.</summary>
 internal sealed class StartOwnCommandHandler(
-    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator, ServerMessages messages)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
     : ServerRequestHandler<StartOwnCommand>(messages)
 {
     /// <inheritdoc/>
@@ -52,7 +52,7 @@ internal sealed class StartOwnCommandHandler(
 
 /// <summary>Reads it, as much of it as fits into an answer.</summary>
 internal sealed class GetCommandHandler(
-    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator,
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
     RosterTurns turns,
     ServerMessages messages,
     RealtimeOptions? options = null)
@@ -81,7 +81,7 @@ internal sealed class GetCommandHandler(
 
 /// <summary>Lists them, as many as fit into an answer.</summary>
 internal sealed class GetCommandsHandler(
-    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator,
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
     RosterTurns turns,
     ServerMessages messages,
     RealtimeOptions? options = null)
@@ -116,7 +116,7 @@ internal sealed class GetCommandsHandler(
 
 /// <summary>Changes it, and says what it is then.</summary>
 internal sealed class ChangeCommandHandler(
-    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator, ServerMessages messages)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
     : ServerRequestHandler<ChangeCommand>(messages)
 {
     /// <inheritdoc/>
@@ -146,7 +146,7 @@ internal sealed class ChangeCommandHandler(
 
 /// <summary>Says how it is, and has the connection told from then on.</summary>
 internal sealed class WatchCommandHandler(
-    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator, ServerMessages messages)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
     : ServerRequestHandler<WatchCommand>(messages)
 {
     /// <inheritdoc/>

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Aether.Application.History;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;

@@ -1,6 +1,5 @@
-using System.Buffers;
 using System.Text.Json;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using MediatR;
 
@@ -24,17 +23,8 @@ internal abstract class ServerRequestHandler<TRequest>(ServerMessages messages) 
         TRequest request, JsonElement payload, CancellationToken cancellationToken);
 
     /// <summary>A reply with this payload.</summary>
-    protected Outcome Reply(TRequest request, Action<Utf8JsonWriter> write, int cost = 0)
-    {
-        var buffer = new ArrayBufferWriter<byte>(256);
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            write(writer);
-            writer.WriteEndObject();
-        }
-        return Reply(request, buffer.WrittenMemory, cost);
-    }
+    protected Outcome Reply(TRequest request, Action<Utf8JsonWriter> write, int cost = 0) =>
+        Reply(request, PayloadWriter.Write(write), cost);
 
     /// <summary>A reply with this payload.</summary>
     protected Outcome Reply(TRequest request, ReadOnlyMemory<byte> payload, int cost = 0)
@@ -42,25 +32,5 @@ internal abstract class ServerRequestHandler<TRequest>(ServerMessages messages) 
         var (sender, question) = (request.Sender, request.Message);
         return Outcome.Answer(
             messages.Reply(sender.ClientId, sender.GroupId, question.Id!, payload), cost);
-    }
-}
-
-/// <summary>Reads fields of a payload.</summary>
-internal static class PayloadFields
-{
-    /// <summary>A text; <see langword="null"/>: there is none, or it is something else.</summary>
-    public static string? Text(this JsonElement payload, string name) =>
-        payload.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    /// <summary>Whether a field is there and not null.</summary>
-    public static bool Has(this JsonElement payload, string name, out JsonElement value) =>
-        payload.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
-
-    /// <summary>Reads a whole number that may be left out.</summary>
-    public static bool TryReadNumber(this JsonElement payload, string name, long from, long to, long otherwise, out long number)
-    {
-        number = otherwise;
-        return !payload.Has(name, out var value)
-            || (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out number) && number >= from && number <= to);
     }
 }

@@ -1,5 +1,5 @@
 using Aether.Application.Commands;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Domain;
 using MediatR;
 

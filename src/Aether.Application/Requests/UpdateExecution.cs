@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Aether.Application.Commands;
-using Aether.Application.Messaging;
+using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Aether.Domain;
 using Aether.Domain.Commands;
@@ -15,7 +15,7 @@ internal sealed record UpdateExecution(Sender Sender, Message Message) : ISendCo
 
 /// <summary>Lets it in, and says whether the member has to stop.</summary>
 internal sealed class UpdateExecutionHandler(
-    [FromKeyedServices(DependencyInjection.MediatorKey)] IMediator mediator, ServerMessages messages)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
     : ServerRequestHandler<UpdateExecution>(messages)
 {
     /// <inheritdoc/>

@@ -1,4 +1,3 @@
-using Aether.Application.Delivery;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -49,19 +48,13 @@ internal sealed class ClientTraces(IMessageBus bus, ServerMessages messages, Tim
         }
     }
 
-    /// <summary>Lets a connection that has just come be told of from its first frame on.</summary>
-    internal void Adopt(Connection connection)
+    /// <summary>Those who look at a client: a connection of it that has just come is told of from its first frame on.</summary>
+    internal IReadOnlyList<TraceFeed> Of(VisionId group, VisionId client)
     {
         if (count == 0)
-            return;
+            return [];
         lock (gate)
-        {
-            foreach (var feed in feeds.Values)
-            {
-                if (feed.IsAbout(connection.GroupId, connection.ClientId))
-                    connection.Trace(feed);
-            }
-        }
+            return [.. feeds.Values.Where(feed => feed.IsAbout(group, client))];
     }
 
     private async Task RunAsync(VisionId id, TraceFeed feed)

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Aether.Application.Delivery;
 using Aether.Domain;
 
 namespace Aether.Application.Tracing;
@@ -48,12 +47,11 @@ internal sealed class TraceEvent
     /// <summary>The client sent this, and it was taken.</summary>
     public static TraceEvent Sent(ReadOnlyMemory<byte> text) => new("sent", text);
 
-    /// <summary>The client is sent this; <see langword="null"/> for a frame that is no message.</summary>
-    public static TraceEvent? Received(Frame frame)
-    {
-        ArgumentNullException.ThrowIfNull(frame);
-        return frame.IsText ? new("received", frame.Content) { ForEverybody = frame.OnlyGroup.IsEmpty } : null;
-    }
+    /// <summary>The client is sent this.</summary>
+    /// <param name="text">The message.</param>
+    /// <param name="forEverybody">See <see cref="ForEverybody"/>.</param>
+    public static TraceEvent Received(ReadOnlyMemory<byte> text, bool forEverybody) =>
+        new("received", text) { ForEverybody = forEverybody };
 
     /// <summary>The client sent this, and it was not taken.</summary>
     public static TraceEvent Refused(Rejection why, ReadOnlyMemory<byte> text)

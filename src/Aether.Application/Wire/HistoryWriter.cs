@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Aether.Application.History;
 using Aether.Application.Ports;
 using Aether.Domain;
 

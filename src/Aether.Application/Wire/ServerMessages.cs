@@ -1,14 +1,10 @@
-using System.Buffers;
 using System.Text.Json;
-using Aether.Application.History;
-using Aether.Application.Leases;
-using Aether.Application.Presence;
 using Aether.Domain;
 using Aether.Domain.Commands;
 
 namespace Aether.Application.Wire;
 
-/// <summary>What the server says itself: section 4 of the protocol. Every such message is made here.</summary>
+/// <summary>What the server says itself. Every such message is made here.</summary>
 internal sealed class ServerMessages(TimeProvider time)
 {
     /// <summary>The empty JSON object.</summary>
@@ -18,7 +14,7 @@ internal sealed class ServerMessages(TimeProvider time)
     public Message Ack(VisionId client, VisionId group, string id, Outcome outcome)
     {
         ArgumentNullException.ThrowIfNull(outcome);
-        return ToClient(client, group, ServerCommands.Ack, Json(w =>
+        return ToClient(client, group, ServerCommands.Ack, PayloadWriter.Write(w =>
         {
             w.WriteString("status"u8, StatusOf(outcome));
             w.WriteNumber("instances"u8, outcome.Instances);
@@ -49,7 +45,7 @@ internal sealed class ServerMessages(TimeProvider time)
     /// <param name="rejection">Why.</param>
     /// <param name="id">The id of the message, if it had one.</param>
     public Message Error(VisionId client, VisionId group, Rejection rejection, string? id) =>
-        ToClient(client, group, ServerCommands.Error, Json(w =>
+        ToClient(client, group, ServerCommands.Error, PayloadWriter.Write(w =>
         {
             w.WriteString("code"u8, rejection.Code.Name);
             w.WriteBoolean("retryable"u8, rejection.Code.Retryable);
@@ -64,7 +60,7 @@ internal sealed class ServerMessages(TimeProvider time)
 
     /// <summary>Messages of these types may have been missed since then (UTC).</summary>
     public Message Gap(VisionId client, VisionId group, DateTime since, GapTypes types) =>
-        ToClient(client, group, ServerCommands.Gap, Json(w =>
+        ToClient(client, group, ServerCommands.Gap, PayloadWriter.Write(w =>
         {
             w.WriteString("since"u8, since);
             w.WriteStartArray("types"u8);
@@ -80,7 +76,7 @@ internal sealed class ServerMessages(TimeProvider time)
     /// <summary>What was missed of the channels that a connection asked for has been sent, or is lost.</summary>
     internal Message Recovered(
         VisionId client, VisionId group, IEnumerable<(ChannelKind Kind, RecoveredChannel Found)> channels) =>
-        ToClient(client, group, ServerCommands.Recovered, Json(w =>
+        ToClient(client, group, ServerCommands.Recovered, PayloadWriter.Write(w =>
         {
             foreach (var (kind, found) in channels)
             {
@@ -99,14 +95,14 @@ internal sealed class ServerMessages(TimeProvider time)
 
     /// <summary>Asks a member to stop.</summary>
     public Message ExecutionCancel(VisionId client, VisionId group, string execution, int attempt) =>
-        ToClient(client, group, ServerCommands.ExecutionCancel, Json(w => w.WriteNumber("attempt"u8, attempt))) with
+        ToClient(client, group, ServerCommands.ExecutionCancel, PayloadWriter.Write(w => w.WriteNumber("attempt"u8, attempt))) with
         {
             ReplyTo = execution,
         };
 
     /// <summary>What a member said of its execution was taken.</summary>
     public Message ExecutionTaken(VisionId client, VisionId group, string id, Transition taken) =>
-        Reply(client, group, id, Json(w =>
+        Reply(client, group, id, PayloadWriter.Write(w =>
         {
             w.WriteString("status"u8, taken.Status.ToWire());
             w.WriteBoolean("cancel"u8, taken.IsCanceled);
@@ -114,7 +110,7 @@ internal sealed class ServerMessages(TimeProvider time)
 
     /// <summary>Tells the instances which connections of a client have to go.</summary>
     public Message Disconnect(VisionId client, VisionId group, string? supersededBy) =>
-        ToClient(client, group, ServerCommands.Disconnect, Json(w =>
+        ToClient(client, group, ServerCommands.Disconnect, PayloadWriter.Write(w =>
         {
             if (supersededBy is not null)
                 w.WriteString("superseded_by"u8, supersededBy);
@@ -122,7 +118,7 @@ internal sealed class ServerMessages(TimeProvider time)
 
     /// <summary>Asks the instances to tell what a client sends and is sent, for so long.</summary>
     public Message Trace(VisionId trace, VisionId group, VisionId client, TimeSpan lease) =>
-        ToClient(client, group, ServerCommands.Trace, Json(w =>
+        ToClient(client, group, ServerCommands.Trace, PayloadWriter.Write(w =>
         {
             w.WriteString("trace_id"u8, trace.Value);
             w.WriteNumber("for_ms"u8, (long)lease.TotalMilliseconds);
@@ -137,7 +133,7 @@ internal sealed class ServerMessages(TimeProvider time)
     {
         var (connection, instance, heartbeat, maxBytes, perSecond, burst, permissions, positions, kept) = welcome;
         var now = Now;
-        return ToClient(client, group, ServerCommands.Welcome, Json(w =>
+        return ToClient(client, group, ServerCommands.Welcome, PayloadWriter.Write(w =>
         {
             w.WriteString("connection_id"u8, connection);
             w.WriteString("instance_id"u8, instance);
@@ -175,10 +171,10 @@ internal sealed class ServerMessages(TimeProvider time)
         FromId = member.ClientId,
         GroupId = group,
         Cmd = cmd,
-        Payload = Json(w =>
+        Payload = PayloadWriter.Write(w =>
         {
-            RosterWriter.WriteStanding(w, member);
-            RosterWriter.WriteVersion(w, member);
+            MemberWriter.WriteStanding(w, member);
+            MemberWriter.WriteVersion(w, member);
             if (reason is not null)
                 w.WriteString("reason"u8, reason);
         }),
@@ -194,7 +190,7 @@ internal sealed class ServerMessages(TimeProvider time)
             FromId = VisionId.Server,
             GroupId = group,
             Cmd = ServerCommands.Changes,
-            Payload = Json(w =>
+            Payload = PayloadWriter.Write(w =>
             {
                 WriteNames(w, "joined"u8, joined.Select(static member => (member, (string?)null)));
                 WriteNames(w, "left"u8, left);
@@ -203,25 +199,23 @@ internal sealed class ServerMessages(TimeProvider time)
         };
 
     /// <summary>A lease of a group went to somebody, or to nobody.</summary>
-    public Message LeaseEvent(VisionId group, LeaseInfo lease) => new()
+    /// <param name="group">The group.</param>
+    /// <param name="lease">The lease as it is now, a JSON object in UTF-8.</param>
+    public Message LeaseEvent(VisionId group, ReadOnlyMemory<byte> lease) => new()
     {
         Type = MessageType.Presence,
         Target = Target.Group,
         FromId = VisionId.Server,
         GroupId = group,
         Cmd = ServerCommands.Lease,
-        Payload = LeasePayload(lease),
+        Payload = lease,
         SentAt = Now,
     };
 
-    /// <summary>A lease as the payload of a message.</summary>
-    internal static ReadOnlyMemory<byte> LeasePayload(LeaseInfo lease) => Json(w => LeaseWriter.Write(w, lease));
-
     /// <summary>A page of a group's members, as the answer to the message that asked for it.</summary>
-    public Message Roster(Message question, RosterPage page) => Roster(question, RosterPayload(page));
-
-    /// <summary>The same, of a payload that many answers may share.</summary>
-    internal Message Roster(Message question, ReadOnlyMemory<byte> payload) => new()
+    /// <param name="question">That message.</param>
+    /// <param name="payload">The page, a JSON object in UTF-8.</param>
+    public Message Roster(Message question, ReadOnlyMemory<byte> payload) => new()
     {
         Type = MessageType.Presence,
         Target = Target.Echo,
@@ -234,10 +228,6 @@ internal sealed class ServerMessages(TimeProvider time)
         ReplyTo = question.Id,
     };
 
-    /// <summary>The payload of <see cref="Roster(Message, RosterPage)"/>.</summary>
-    internal static ReadOnlyMemory<byte> RosterPayload(RosterPage page) =>
-        Json(w => RosterWriter.WritePage(w, page));
-
     private DateTime Now => time.GetUtcNow().UtcDateTime;
 
     // Without the states: hundreds of them would be more than a frame may be. The roster has them.
@@ -249,25 +239,13 @@ internal sealed class ServerMessages(TimeProvider time)
         {
             w.WriteStartObject();
             w.WriteString("client_id"u8, member.ClientId.Value);
-            RosterWriter.WriteRole(w, member.Role);
-            RosterWriter.WriteVersion(w, member);
+            MemberWriter.WriteRole(w, member.Role);
+            MemberWriter.WriteVersion(w, member);
             if (reason is not null)
                 w.WriteString("reason"u8, reason);
             w.WriteEndObject();
         }
         w.WriteEndArray();
-    }
-
-    private static ReadOnlyMemory<byte> Json(Action<Utf8JsonWriter> write)
-    {
-        var buffer = new ArrayBufferWriter<byte>(128);
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            write(writer);
-            writer.WriteEndObject();
-        }
-        return buffer.WrittenMemory;
     }
 
     private Message ToClient(VisionId client, VisionId group, string cmd, ReadOnlyMemory<byte> payload) => new()

@@ -1,5 +1,4 @@
 using Aether.Application.Legacy;
-using Aether.Application.Ports;
 
 namespace Aether.Infrastructure.InMemory;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Aether.Application.Commands;
-using Aether.Application.Wire;
 using Aether.Domain;
 using Aether.Domain.Commands;
 using Xunit;

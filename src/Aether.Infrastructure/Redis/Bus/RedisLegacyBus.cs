@@ -1,5 +1,4 @@
 using Aether.Application.Legacy;
-using Aether.Application.Ports;
 using Aether.Infrastructure.Redis.Connections;
 using Aether.Infrastructure.Redis.Health;
 using Aether.Infrastructure.Redis.Subscriptions;

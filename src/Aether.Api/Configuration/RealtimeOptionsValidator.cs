@@ -1,0 +1,127 @@
+using Aether.Application;
+using Aether.Application.Wire;
+using Aether.Domain;
+using Microsoft.Extensions.Options;
+
+namespace Aether.Api.Configuration;
+
+/// <summary>
+/// Checks every option at start. A wrong one stops the start with its full name and what it must be, and never with a
+/// secret that it holds.
+/// </summary>
+internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOptions>
+{
+    private const int MinKeyLength = 16;
+
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, RealtimeOptions options)
+    {
+        var failures = new List<string>();
+        void Check(bool good, string option, string rule)
+        {
+            if (!good)
+                failures.Add(RealtimeOptions.Section + ":" + option + " " + rule);
+        }
+        void CheckRange(long value, long from, long to, string option) =>
+            Check(value >= from && value <= to, option, $"must be {from} to {to}");
+        void CheckTime(Duration value, double from, double to, string option) =>
+            Check(
+                value.Value.TotalSeconds >= from && value.Value.TotalSeconds <= to,
+                option,
+                $"must be {from} to {to} seconds");
+
+        CheckKeys(options, Check);
+        foreach (string permission in options.AnonymousPermissions ?? [])
+            Check(PermissionNames.IsKnown(permission), "AnonymousPermissions", PermissionNames.Rule);
+        for (int i = 0; i < options.AllowedOrigins?.Count; i++)
+        {
+            Check(
+                IsOrigin(options.AllowedOrigins[i]),
+                $"AllowedOrigins:{i}",
+                "must be scheme://host[:port], nothing after it");
+        }
+        CheckRange(options.MaxMessageBytes, 256, MessageSize.MaxAccepted, "MaxMessageBytes");
+        CheckTime(options.MessageTimeout, 1, 3600, "MessageTimeout");
+        CheckRange(options.RateLimit.PerSecond, 0, 1_000_000, "RateLimit:PerSecond");
+        CheckRange(options.RateLimit.Burst, 1, 1_000_000, "RateLimit:Burst");
+        CheckRange(options.SendQueue.Messages, 1, 1_000_000, "SendQueue:Messages");
+        CheckRange(options.SendQueue.Bytes, 1_024, 1024 * 1024 * 1024, "SendQueue:Bytes");
+        CheckTime(options.SendQueue.Timeout, 1, 3600, "SendQueue:Timeout");
+        Check(Enum.IsDefined(options.DuplicateClients), "DuplicateClients", "must be Allow or Replace");
+        Check(Enum.IsDefined(options.InvalidMessages), "InvalidMessages", "must be Close or Report");
+        // Below a second no client could keep itself from being cut.
+        if (options.IdleTimeout.Value != TimeSpan.Zero)
+            CheckTime(options.IdleTimeout, 1, 604_800, "IdleTimeout");
+        CheckTime(options.HandlerTimeout, 0.1, 60, "HandlerTimeout");
+        CheckTime(options.KeepAlive.Interval, 0, 3600, "KeepAlive:Interval");
+        CheckTime(options.KeepAlive.Timeout, 1, 3600, "KeepAlive:Timeout");
+        CheckRange(options.MaxConnections, 1, 10_000_000, "MaxConnections");
+        CheckRange(options.Legacy.MaxConnections ?? 1, 1, 10_000_000, "Legacy:MaxConnections");
+        CheckTime(options.Drain, 0, 3600, "Drain");
+        CheckTime(options.Presence.Lease, 1, 3600, "Presence:Lease");
+        for (int i = 0; i < options.History.Types?.Count; i++)
+            Check(options.History.Types[i] is "cmd" or "msg", $"History:Types:{i}", "must be cmd or msg");
+        for (int i = 0; i < options.Commands.Givers?.Count; i++)
+            Check(WireNames.Roles.TryFind(options.Commands.Givers[i], out _), $"Commands:Givers:{i}", WireNames.Roles.Rule);
+        CheckRange(options.Commands.Running, 1, 100_000, "Commands:Running");
+        CheckTime(options.Commands.Retention, 1, 2_592_000, "Commands:Retention");
+        CheckRange(options.History.Messages, 1, 100_000, "History:Messages");
+        CheckTime(options.History.Ttl, 1, 604_800, "History:Ttl");
+        CheckTime(options.History.Remember, 1, 31_536_000, "History:Remember");
+        Check(
+            options.History.Remember.Value >= options.History.Ttl.Value,
+            "History:Remember",
+            "must be at least History:Ttl: a message without its channel's position could be read by nobody");
+        Check(
+            options.Redis.Prefix.Length <= 64 && options.Redis.Prefix.All(c => c is > ' ' and <= '~'
+                && !"*?[]{}\\".Contains(c, StringComparison.Ordinal)),
+            "Redis:Prefix",
+            "must be at most 64 printable ASCII characters, without * ? [ ] { } and \\");
+        Check(
+            !options.Redis.User.Any(char.IsControl) && options.Redis.User.Trim() == options.Redis.User,
+            "Redis:User",
+            "must not hold a line break or another control character, nor begin or end with a blank");
+        Check(
+            !options.Redis.Password.AsSpan().ContainsAny('\r', '\n'), "Redis:Password", "must not hold a line break");
+        Check(
+            options.SendQueue.Bytes >= options.MaxMessageBytes,
+            "SendQueue:Bytes",
+            "must be at least MaxMessageBytes: whoever receives the longest message would be closed as too slow");
+        CheckRange(options.Delivery.Loops, 0, 256, "Delivery:Loops");
+        CheckTime(options.Delivery.Coalesce, 0, 0.1, "Delivery:Coalesce");
+        return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+    }
+
+    private static void CheckKeys(RealtimeOptions options, Action<bool, string, string> check)
+    {
+        for (int i = 0; i < options.ApiKeys.Count; i++)
+        {
+            var key = options.ApiKeys[i];
+            string option = $"ApiKeys:{i}";
+            check(key.Name.Length is >= 1 and <= 64, option + ":Name", "must be 1 to 64 characters");
+            check(
+                options.ApiKeys.Count(other => other.Name == key.Name) == 1,
+                option + ":Name",
+                "must differ from the other keys'");
+            check(key.Key.Length >= MinKeyLength, option + ":Key", $"must be at least {MinKeyLength} characters");
+            // Nobody could ever show it: a header's value holds no control character, and loses blanks at its ends.
+            check(
+                !key.Key.Any(char.IsControl) && key.Key.Trim() == key.Key,
+                option + ":Key",
+                "must not hold a line break or another control character, nor begin or end with a blank");
+            check(
+                options.ApiKeys.Count(other => other.Key == key.Key) == 1,
+                option + ":Key",
+                "must differ from the other keys'");
+            check(key.Permissions.All(PermissionNames.IsKnown), option + ":Permissions", PermissionNames.Rule);
+            check(
+                key.Groups is null || key.Groups.All(group => group == "*" || VisionId.TryParse(group, out _)),
+                option + ":Groups",
+                "must be Vision IDs or *");
+        }
+    }
+
+    private static bool IsOrigin(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri)
+        && string.Equals(uri.GetLeftPart(UriPartial.Authority), text, StringComparison.OrdinalIgnoreCase);
+}
