@@ -221,6 +221,18 @@ public abstract class CommandStoreContract : IAsyncLifetime
         foreach (string id in ids)
             Assert.Equal(5, (await One.GetAsync(Group, id, 0, 1, Token)).Command!.Counts.Undeliverable);
         Assert.Equal("sent", States(await One.GetAsync(Group, late, 0, 1, Token)));
+        Assert.All(changes, one => Assert.InRange(one.LateMs!.Value, 0, 60_000));
+    }
+
+    [Fact]
+    public async Task PassTime_TellsHowLongItHadBeenDue_AndNothingElseDoes()
+    {
+        string id = await StartAsync(Plan with { DeliveryTimeout = TimeSpan.FromMilliseconds(1) }, 1);
+        Assert.Null((await One.ApplyAsync(Group, id, new ResumeAsked(), Token)).LateMs);
+        IReadOnlyList<CommandChange>? due = [];
+        await Eventually.True(async () => (due = await Two.PassTimeAsync(10, Token))!.Count > 0);
+        var change = Assert.Single(due!);
+        Assert.Equal(change.Command!.EndedAt, change.Command.CreatedAt + 1 + change.LateMs);
     }
 
     [Fact]

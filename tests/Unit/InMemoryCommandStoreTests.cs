@@ -53,6 +53,14 @@ public sealed class InMemoryCommandStoreTests
     }
 
     [Fact]
+    public async Task PassTime_TellsHowLongItHadBeenDue()
+    {
+        await StartAsync("c1", Some.Group, new CommandPlan { DeliveryTimeout = TimeSpan.FromSeconds(1) });
+        time.Advance(TimeSpan.FromMilliseconds(1_250));
+        Assert.Equal(250, Assert.Single(await PassTimeAsync()).LateMs);
+    }
+
+    [Fact]
     public async Task PassTime_IsDueEarlier_GivenAWordThatBringsAnEarlierLimit()
     {
         await StartAsync("c1", Some.Group, new CommandPlan { InProgressTimeout = TimeSpan.FromMilliseconds(100) });

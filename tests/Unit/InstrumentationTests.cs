@@ -2,10 +2,14 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Aether.Application;
+using Aether.Application.Commands;
 using Aether.Application.Instrumentation;
 using Aether.Application.Legacy;
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
+using Aether.Domain.Commands;
+using Aether.Infrastructure.InMemory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
@@ -132,6 +136,56 @@ public sealed class InstrumentationTests : IDisposable
             listener.Of("aether.lease.stale"));
         Assert.Equal(
             ["aether.messages.published 1 outcome=stale_term target=group"], listener.Of("aether.messages.published"));
+    }
+
+    [Fact]
+    public async Task Commands_AreTimed_WhenTheyAreTaken_AndWhenTimeDoesWhatIsDue()
+    {
+        using var listener = new Measurements(metrics);
+        var store = new InMemoryCommandStore(new InMemoryLeaseStore(time), new CommandOptions(), time);
+        using var watches = new CommandWatches(store, time);
+        var runner = new CommandRunner(
+            store, new FakeBus((_, _) => new(PublishResult.To(1))), new ServerMessages(time), watches, time, metrics);
+        var order = new CommandOrder
+        {
+            Id = "c1",
+            GroupId = Some.Group,
+            FromId = Some.Client,
+            Cmd = Secret,
+            Payload = "{}"u8.ToArray(),
+            Plan = new CommandPlan { InProgressTimeout = TimeSpan.FromSeconds(2) },
+        };
+        await store.StartAsync(order, [Some.Client], Cancellation);
+        time.Advance(TimeSpan.FromMilliseconds(1_500));
+        await SayAsync();
+        time.Advance(TimeSpan.FromMilliseconds(500));
+        await SayAsync();
+        time.Advance(TimeSpan.FromMilliseconds(2_250));
+        await runner.PassTimeAsync(10);
+        await runner.PassTimeAsync(10);
+
+        Assert.Equal(
+            [
+                "aether.execution.take.duration 1.5",
+                "aether.command.due.lag 0.25",
+                "aether.commands.ended 1 status=failed",
+                "aether.command.duration 4.25 status=failed",
+                "aether.executions.ended 1 status=timed_out",
+            ],
+            listener.All);
+
+        async Task SayAsync() => await runner.ApplyAsync(
+            Some.Group,
+            "c1",
+            new MemberReported(new ExecutionReport
+            {
+                Index = 0,
+                Member = Some.Client,
+                By = "x",
+                Attempt = 1,
+                Status = ExecutionStatus.InProgress,
+            }),
+            Cancellation);
     }
 
     [Fact]

@@ -77,6 +77,10 @@ internal sealed class CommandRunner(
     {
         if (change.Command is not { } command)
             return;
+        if (change.Transition.TakenAfterMs is { } takenAfterMs)
+            metrics?.ExecutionTaken(takenAfterMs);
+        if (change.LateMs is { } lateMs)
+            metrics?.CommandWasDue(lateMs);
         if (change.Transition.Verdict == Verdict.Applied && command.Status.IsEnded())
             metrics?.CommandEnded(command);
         Run(command, change.Transition.Effects);

@@ -29,6 +29,18 @@ internal sealed class RealtimeMetrics : IDisposable
         HistogramBucketBoundaries = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1_800, 3_600, 21_600, 86_400],
     };
 
+    // From a member that answers at once to one that was away for an hour.
+    private static readonly InstrumentAdvice<double> Takes = new()
+    {
+        HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3_600],
+    };
+
+    // Limits are kept within 2 s: whether they are has to be seen.
+    private static readonly InstrumentAdvice<double> Lags = new()
+    {
+        HistogramBucketBoundaries = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 60],
+    };
+
     private readonly Counter<long> published;
     private readonly Histogram<double> publishDuration;
     private readonly Counter<long> subscriptions;
@@ -41,6 +53,8 @@ internal sealed class RealtimeMetrics : IDisposable
     private readonly Counter<long> commands;
     private readonly Counter<long> executions;
     private readonly Histogram<double> commandDuration;
+    private readonly Histogram<double> takeDuration;
+    private readonly Histogram<double> dueLag;
     private readonly Counter<long> leases;
     private readonly Counter<long> stale;
 
@@ -84,6 +98,16 @@ internal sealed class RealtimeMetrics : IDisposable
             "s",
             "From the start of a command to its end, by status.",
             advice: CommandDurations);
+        takeDuration = Meter.CreateHistogram<double>(
+            "aether.execution.take.duration",
+            "s",
+            "From a member's turn to its first word, of each attempt.",
+            advice: Takes);
+        dueLag = Meter.CreateHistogram<double>(
+            "aether.command.due.lag",
+            "s",
+            "For how long what time does in a command had been due when it was done.",
+            advice: Lags);
         leases = Meter.CreateCounter<long>(
             "aether.lease.changes", "{change}", "Leases that went to somebody, or to nobody, by how.");
         stale = Meter.CreateCounter<long>(
@@ -148,6 +172,11 @@ internal sealed class RealtimeMetrics : IDisposable
                 executions.Add(ended, new KeyValuePair<string, object?>("status", end.ToWire()));
         }
     }
+
+    // Clocks of stores may be set back.
+    internal void ExecutionTaken(long afterMs) => takeDuration.Record(Math.Max(0, afterMs) / 1_000.0);
+
+    internal void CommandWasDue(long lateMs) => dueLag.Record(Math.Max(0, lateMs) / 1_000.0);
 
     internal void LeaseChanged(string how, int count = 1) =>
         leases.Add(count, new KeyValuePair<string, object?>("change", how));

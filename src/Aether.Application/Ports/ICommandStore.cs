@@ -114,8 +114,15 @@ internal enum StartStatus
 /// <param name="Command">The command after it.</param>
 /// <param name="Transition">What the event did, and what has to be done now.</param>
 /// <param name="Fault">Why the store did not take it.</param>
+/// <param name="LateMs">
+/// How long it had been due when time was let in; <see langword="null"/>: it was something else that happened.
+/// </param>
 internal readonly record struct CommandChange(
-    CommandFound Status, CommandSummary? Command, Transition Transition, BackplaneFault Fault = default)
+    CommandFound Status,
+    CommandSummary? Command,
+    Transition Transition,
+    BackplaneFault Fault = default,
+    long? LateMs = null)
 {
     /// <summary>There is no such command.</summary>
     public static CommandChange NotFound { get; } = new(CommandFound.NotFound, null, new(Verdict.Unknown, []));

@@ -67,9 +67,10 @@ public sealed partial class Command
         // Who is being called off does not begin again.
         if (Ending is not null && execution.Status.IsGuess() && report.Status == ExecutionStatus.InProgress)
             return Done(Verdict.Unchanged, execution, report);
+        long? takenAfterMs = execution.Status == ExecutionStatus.Sent ? now - execution.UpdatedAt : null;
         Take(execution, report);
         Settle();
-        return Done(Verdict.Applied, execution, report);
+        return Done(Verdict.Applied, execution, report) with { TakenAfterMs = takenAfterMs };
     }
 
     /// <summary>

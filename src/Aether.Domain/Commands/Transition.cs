@@ -5,8 +5,16 @@ namespace Aether.Domain.Commands;
 /// <param name="Effects">What has to be done now, in this order.</param>
 /// <param name="Status">How far the execution is that was reported on.</param>
 /// <param name="IsCanceled">Whether its member has to stop.</param>
+/// <param name="TakenAfterMs">
+/// How long after it had its turn its member said the first word of this attempt; <see langword="null"/>: that was no such
+/// word.
+/// </param>
 public readonly record struct Transition(
-    Verdict Verdict, IReadOnlyList<Effect> Effects, ExecutionStatus Status = default, bool IsCanceled = false);
+    Verdict Verdict,
+    IReadOnlyList<Effect> Effects,
+    ExecutionStatus Status = default,
+    bool IsCanceled = false,
+    long? TakenAfterMs = null);
 
 /// <summary>Whether an event was taken.</summary>
 public enum Verdict

@@ -29,7 +29,7 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
     public ValueTask<CommandChange> ApplyAsync(
         VisionId group, string id, CommandEvent happened, CancellationToken cancellationToken) =>
         new(In(group, CommandChange.NotFound, commands => commands.Find(id) is { } command
-            ? Apply(commands, command, happened)
+            ? Apply(commands, command, happened, Now())
             : CommandChange.NotFound));
 
     public ValueTask<IReadOnlyList<CommandChange>?> ConnectAsync(
@@ -39,7 +39,7 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
             var changes = new List<CommandChange>();
             foreach (var command in commands.Running.ToArray())
             {
-                var change = Apply(commands, command, member);
+                var change = Apply(commands, command, member, Now());
                 if (change.Transition is { Verdict: Verdict.Applied } or { Effects.Count: > 0 })
                     changes.Add(change);
             }
@@ -55,8 +55,9 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
                 continue;
             In(group, 0, found =>
             {
-                while (changes.Count < limit && found.NextDue(Now()) is { } command)
-                    changes.Add(Apply(found, command, new TimePassed()));
+                long now = Now();
+                while (changes.Count < limit && found.NextDue(now) is { NextDueAt: var due } command)
+                    changes.Add(Apply(found, command, new TimePassed(), now) with { LateMs = now - due });
                 return 0;
             });
             if (changes.Count >= limit)
@@ -112,9 +113,9 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
         }
     }
 
-    private CommandChange Apply(InMemoryCommands commands, Command command, CommandEvent happened)
+    private static CommandChange Apply(InMemoryCommands commands, Command command, CommandEvent happened, long now)
     {
-        var transition = command.Apply(happened, Now());
+        var transition = command.Apply(happened, now);
         commands.Note(command);
         return new(CommandFound.Found, command.Summarize(), transition);
     }

@@ -58,6 +58,33 @@ public sealed class ExecutionWordsTests
     }
 
     [Fact]
+    public void Report_TellsHowLongTheMemberTookToSayItsFirstWord_OfEachAttempt()
+    {
+        var run = new CommandRun(Plan with { Attempts = 2, MaxConcurrency = Amount.FromCount(1) }, 2);
+        run.Sleeps(1_500);
+        Assert.Equal(1_500, run.Says("m0", InProgress).TakenAfterMs);
+        run.Sleeps(100);
+        Assert.Null(run.Says("m0", InProgress).TakenAfterMs);
+        Assert.Null(run.Says("m0", Failed).TakenAfterMs);
+        run.Sleeps(40);
+        Assert.Null(run.Says("m0", Succeeded, attempt: 1).TakenAfterMs);
+        Assert.Equal(40, run.Says("m0", Succeeded).TakenAfterMs);
+        Assert.Null(run.Says("m0", Succeeded).TakenAfterMs);
+        run.Sleeps(7);
+        Assert.Equal(7, run.Says("m1", Rejected).TakenAfterMs);
+    }
+
+    [Fact]
+    public void Report_TellsNoTime_GivenAMemberThatHadBeenGivenUp()
+    {
+        var run = new CommandRun(Plan, 2);
+        run.Says("m1", InProgress);
+        run.Passes(10_000);
+        Assert.Equal("undeliverable in_progress", run.States);
+        Assert.Null(run.Says("m0", InProgress).TakenAfterMs);
+    }
+
+    [Fact]
     public void Report_IsStale_GivenAnotherConnectionThanTheOneThatHasIt()
     {
         var run = new CommandRun(Plan, 1);

@@ -75,7 +75,10 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
         if (result.IsNull || Step((RedisResult[])result!) is not { } step)
             return null;
         string holder = (string)result[6]!;
-        return (step with { Holder = holder.Length == 0 ? null : holder }, new Look(group, (long)result[7]));
+        var transition = step.Transition with { TakenAfterMs = Number(result[8]) };
+        return (
+            step with { Transition = transition, Holder = holder.Length == 0 ? null : holder },
+            new Look(group, (long)result[7]));
     }
 
     /// <summary>Lets into all commands of a group that run that a connection of a member opened.</summary>
@@ -92,7 +95,9 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
     {
         var result = (RedisResult[])(await EvaluateAsync(
             Pass, Keys(group), [retention, "", limit]).ConfigureAwait(false))!;
-        return (Steps(result), (long)result[0]);
+        var steps = result.Skip(1).Select(static one => (RedisResult[])one!)
+            .Select(static one => Step(one) is { } step ? step with { LateMs = Number(one[6]) } : null);
+        return ([.. steps.OfType<CommandStep>()], (long)result[0]);
     }
 
     /// <summary>Reads what was ordered; nothing if there is no such command.</summary>
@@ -203,6 +208,8 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
         _ => ["time"],
     };
 
+    private static long? Number(RedisResult text) => long.TryParse((string?)text, out long number) ? number : null;
+
     private static CommandStep[] Steps(RedisResult[] result) =>
         [.. result.Skip(1).Select(static one => Step((RedisResult[])one!)).OfType<CommandStep>()];
 
@@ -266,7 +273,9 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
 /// <param name="State">How far it is.</param>
 /// <param name="Transition">What the event did.</param>
 /// <param name="Holder">The connection that has the execution, if that is why a word of another one is stale.</param>
-internal sealed record CommandStep(string Id, CommandState State, Transition Transition, string? Holder);
+/// <param name="LateMs">How long it had been due, if that is why it was looked at.</param>
+internal sealed record CommandStep(
+    string Id, CommandState State, Transition Transition, string? Holder, long? LateMs = null);
 
 /// <summary>When a group has to be looked at.</summary>
 /// <param name="Group">The group.</param>

@@ -140,7 +140,10 @@ internal sealed partial class RedisCommandStore(
         foreach (var (step, order) in steps.Zip(asked))
         {
             if (order is not null)
-                changes.Add(new CommandChange(CommandFound.Found, step.State.Of(order), step.Transition));
+            {
+                changes.Add(new CommandChange(
+                    CommandFound.Found, step.State.Of(order), step.Transition, LateMs: step.LateMs));
+            }
         }
         return changes;
     }

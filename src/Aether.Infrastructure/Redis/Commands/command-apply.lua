@@ -6,9 +6,10 @@
 --       confirm  from 5 on which execution and attempt, again and again
 --       time, cancel, resume
 -- Gives {id, state, verdict, status, 1 if the member has to stop, effects, who has the execution if that is why the word is
--- stale, in how many ms somebody has to look at the group unless it was known (-1)}, or nothing: there is no such command.
+-- stale, in how many ms somebody has to look at the group unless it was known (-1), after how many ms the member said its
+-- first word of this attempt if it was that}, or nothing: there is no such command.
 local happened = ARGV[4]
-local said, holder, must_stop
+local said, holder, must_stop, taken
 
 local function is_decided(one)
   return one.status == SUCCEEDED or one.status == FAILED or one.status == REJECTED
@@ -57,6 +58,7 @@ local function report()
   if has_ended() then return keep_late(one, attempt, status) and VERDICT.late or VERDICT.unchanged end
   -- Who is being called off does not begin again.
   if c.ending and is_guess(one.status) and status == IN_PROGRESS then return VERDICT.unchanged end
+  taken = one.status == SENT and text(now - one.updated)
   hear(one, by, status)
   settle()
   return VERDICT.applied
@@ -118,5 +120,5 @@ local verdict = with(ARGV[3], function()
 end)
 if not verdict then return fault end
 local result = answer(verdict, said and said.status, must_stop)
-result[7], result[8] = holder or '', sooner(before)
+result[7], result[8], result[9] = holder or '', sooner(before), taken or ''
 return result
