@@ -97,6 +97,35 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task Watch_IsToldOnceThatItIsGone_GivenARedisThatWasEmptied()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var host = await HttpHost.OpenAsync(redis);
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        await a.ReportWellAsync(await a.ExecutionAsync(), "in_progress");
+        await Eventually.True(() => boss.EventsOf(id).SelectMany(static one => one["changes"]!.AsArray())
+            .Any(static one => (string?)one!["status"] == "in_progress"));
+
+        await redis.RunAsync("FLUSHALL");
+
+        var gone = await boss.NextAsync(one => one["payload"]!["error"] is not null);
+        Assert.Equal(("command.event", "aether"), ((string?)gone["cmd"], (string?)gone["from_id"]));
+        Assert.Equal(
+            $$$"""{"command_id":"{{{id}}}","error":{"code":"not_found","message":"the group has no such command, or has it no more"}}""",
+            gone["payload"]!.ToJsonString());
+        Assert.Equal(
+            ("not_found", "payload.command_id"), await boss.AskInVainAsync("command.watch", $$"""{"command_id":"{{id}}"}"""));
+        // Another command is told of as ever, and of this one nothing more is.
+        string next = await boss.StartAsync("\"cmd\":\"y\",\"to\":[\"a\"]");
+        await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded");
+        await boss.UntilAsync(next, "succeeded");
+        Assert.Same(gone["payload"], boss.EventsOf(id)[^1]);
+        Assert.Single(boss.EventsOf(id), one => one["error"] is not null);
+    }
+
+    [Fact]
     public async Task SameId_IsTheSameCommand_AlsoWhenNobodyIsThereAnyMore()
     {
         await using var host = HttpHost.Open();

@@ -1,3 +1,4 @@
+import { AetherError } from "./errors";
 import type { CommandRun, CommandTurn, MemberRun } from "./types/commands";
 
 const isEnd = (status: string) => !/^(in_progress|paused)$/.test(status);
@@ -48,7 +49,9 @@ export const createRun = (id: string, targets: number, orders: object) => {
     api: api as CommandRun,
     isOver: () => over,
     end,
-    onEvent({ version, status, reason, batch, counts = api.counts, changes = [] }: any): void {
+    onEvent({ version, status, reason, batch, counts = api.counts, changes = [], error }: any): void {
+      // The server has it no more.
+      if (error && !over) end(new AetherError(error.code, error.message));
       // What was on its way when a newer word had come says nothing.
       if (over || !(version >= api.version)) return;
       Object.assign(api, { version, status, reason, batch, counts, targets: sum(counts) });

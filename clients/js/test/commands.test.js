@@ -331,6 +331,19 @@ describe("a command over a connection that breaks", () => {
     assert.deepEqual([done.error?.code, over.error?.code], ["not_found", "not_found"]);
   });
 
+  test("is over where the server tells that it is lost", async () => {
+    const me = await server.open();
+    const run = await given(me);
+    event(3, { changes: [change("a", "in_progress")] });
+    const [done, { turns, over }] = [outcome(run.done), turnsOf(run)];
+    server.socket.says("command.event", { payload: { command_id: "c1", error: { code: "not_found", message: "it has it no more" } } });
+    await settle();
+    assert.deepEqual([done.error?.code, done.error?.message, over.error?.code], ["not_found", "it has it no more", "not_found"]);
+    assert.deepEqual([run.version, run.status, turns.length, me.all("error")], [3, "in_progress", 1, []]);
+    await again();
+    assert.deepEqual(sent(), [], "nobody asks for it any more");
+  });
+
   for (const [order, orders] of [["cancel", ["command.cancel"]], ["retry", ["command.retry"]], ["resume", []]]) {
     test(`is ${orders.length ? "" : "not "}told to ${order} once more where the answer was lost`, async () => {
       const me = await server.open();

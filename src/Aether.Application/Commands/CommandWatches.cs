@@ -97,7 +97,8 @@ internal sealed class CommandWatches(ICommandStore store, TimeProvider time, ILo
             {
                 long version = versions[ids.IndexOf(watch.Id)];
                 watch.IsNudged = false;
-                if (version == watch.After)
+                // There is no version 0: who has heard nothing yet has to hear that there is nothing.
+                if (version == watch.After && version > 0)
                     watch.NextLook = now + Ticks(watch.Slow(Slower, Slowest));
                 else
                     _ = LookAsync(watch);

@@ -135,6 +135,18 @@ internal static class CommandWriter
         while (next < changes.Count);
     }
 
+    /// <summary>The last that is told of a command that is there no more, and had not ended.</summary>
+    public static ReadOnlyMemory<byte> WriteGone(string id, Rejection why)
+    {
+        var buffer = new ArrayBufferWriter<byte>(128);
+        Write(buffer, writer =>
+        {
+            writer.WriteString("command_id"u8, id);
+            WriteError(writer, new ExecutionError(why.Code.Name, why.Text));
+        });
+        return buffer.WrittenMemory;
+    }
+
     private static ReadOnlyMemory<byte> WriteEvent(
         CommandSummary command, IReadOnlyList<ExecutionSummary> changes, int maxBytes, ref int next)
     {

@@ -84,7 +84,7 @@ internal sealed class ConnectionTies(
                 watching.Remove(oldest);
             }
             watching.Add(key, watches.Watch(
-                asked.GroupId, asked.CommandId, asked.After, page => TellAsync(asked.GroupId, page)));
+                asked.GroupId, asked.CommandId, asked.After, page => TellAsync(asked, page)));
         }
     }
 
@@ -99,13 +99,14 @@ internal sealed class ConnectionTies(
         }
     }
 
-    private async ValueTask TellAsync(VisionId group, CommandPage page)
+    private async ValueTask TellAsync(WatchingCommand watching, CommandPage page)
     {
-        if (page.Command is not { } command)
-            return;
-        foreach (var payload in CommandWriter.WriteEvents(command, page.Executions, maxBytes))
+        var payloads = page.Command is { } command
+            ? CommandWriter.WriteEvents(command, page.Executions, maxBytes)
+            : [CommandWriter.WriteGone(watching.CommandId, CommandRejections.NotFound)];
+        foreach (var payload in payloads)
         {
-            var told = messages.CommandEvent(connection.ClientId, group, payload);
+            var told = messages.CommandEvent(connection.ClientId, watching.GroupId, payload);
             await connection.Loop.SendAsync(connection, Frame.Of(told)).ConfigureAwait(false);
         }
     }

@@ -125,7 +125,8 @@ public interface IRealtime
 
     /// <summary>
     /// Watches a command: the first state at once, then at most ten a second, each with the executions that changed since
-    /// the one before it. It ends with the command, or at once if the group has none of this id.
+    /// the one before it. It ends with the command, or at once if the group has none of this id; behind a state that is no
+    /// end if the group has it no more.
     /// </summary>
     /// <param name="groupId">The group.</param>
     /// <param name="commandId">The command.</param>

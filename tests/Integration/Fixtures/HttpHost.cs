@@ -12,7 +12,7 @@ using Xunit;
 
 namespace Aether.Tests.Integration.Fixtures;
 
-/// <summary>The server as it runs alone, in memory, on Kestrel: WebSockets need a real connection.</summary>
+/// <summary>The server as it runs alone, mostly in memory, on Kestrel: WebSockets need a real connection.</summary>
 internal sealed class HttpHost : WebApplicationFactory<Program>
 {
     public const string Admin = "admin-key-0123456789";
@@ -46,6 +46,19 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
         Action<IServiceCollection>? replace = null,
         string environment = "Development",
         params (string, string)[] settings) => new(settings, asSeen, replace, environment);
+
+    /// <summary>One over Redis, as soon as it is ready.</summary>
+    public static async Task<HttpHost> OpenAsync(RedisServer redis)
+    {
+        var host = Open(settings: ("ConnectionStrings:Redis", redis.ConnectionString));
+        using var client = host.CreateClient();
+        await Eventually.True(async () =>
+        {
+            using var answer = await client.GetAsync(new Uri("/health/ready", UriKind.Relative), Cancellation);
+            return answer.IsSuccessStatusCode;
+        });
+        return host;
+    }
 
     /// <summary>One with a key for each permission.</summary>
     public static HttpHost WithKeys(
@@ -109,7 +122,10 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
     {
         builder.UseEnvironment(environment);
         foreach (var (name, value) in settings)
-            builder.UseSetting("Aether:Realtime:" + name, value);
+        {
+            builder.UseSetting(
+                name.StartsWith("ConnectionStrings:", StringComparison.Ordinal) ? name : "Aether:Realtime:" + name, value);
+        }
         builder.ConfigureTestServices(services =>
         {
             if (asSeen is not null)

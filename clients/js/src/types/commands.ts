@@ -90,8 +90,8 @@ export interface CommandRun<Result = Record<string, any>> extends AsyncIterable<
   /** Those of which something is known, by client id. */
   readonly members: ReadonlyMap<string, MemberRun<Result>>;
   /**
-   * Resolves with this object at its end, whatever that is. Rejects only if this client is closed before, or may not
-   * follow it.
+   * Resolves with this object at its end, whatever that is. Rejects only if this client is closed before, may not
+   * follow it, or the server has lost it: `not_found`.
    */
   readonly done: Promise<CommandRun<Result>>;
   /** Calls it off: who is at it is asked to stop, and has 10 s. */
