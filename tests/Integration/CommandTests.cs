@@ -75,6 +75,33 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task Get_GivesEachOfThem_GivenResultsThatAreLongerThanAMessage()
+    {
+        await using var host = HttpHost.Open(settings: ("MaxMessageBytes", "17408"));
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        string[] names = ["a", "b", "c"];
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\",\"b\",\"c\"]");
+        foreach (string name in names)
+        {
+            await using var member = await CommandClient.ConnectAsync(host, name);
+            var execution = await member.ExecutionAsync();
+            await member.ReportWellAsync(execution, "in_progress", $",\"progress\":{{\"x\":\"{new string('x', 2_000)}\"}}");
+            await member.ReportWellAsync(execution, "succeeded", $",\"result\":{{\"x\":\"{new string('x', 16_000)}\"}}");
+        }
+        await boss.UntilAsync(id, "succeeded");
+
+        var got = new List<string>();
+        while (got.Count < names.Length)
+        {
+            var page = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{id}}","offset":{{got.Count}}}""");
+            var one = Assert.Single(page["executions"]!.AsArray())!;
+            Assert.Equal(16_000, ((string)one["result"]!["x"]!).Length);
+            got.Add((string)one["client_id"]!);
+        }
+        Assert.Equal(names, got);
+    }
+
+    [Fact]
     public async Task Watch_AfterAVersion_TellsOnlyWhatChangedSince()
     {
         await using var host = HttpHost.Open();

@@ -52,18 +52,23 @@ internal static class CommandWriter
         return buffer.WrittenMemory;
     }
 
-    /// <summary>A command and as many of its executions as fit: <c>limit</c> is how many at most, never a promise.</summary>
+    /// <summary>
+    /// A command and as many of its executions as fit, one at least: <c>limit</c> is how many at most, never a promise.
+    /// </summary>
     public static void WriteState(Utf8JsonWriter writer, CommandState state, int maxBytes)
     {
         WriteSummary(writer, state.Command);
         writer.WriteStartArray("executions"u8);
         var one = new ArrayBufferWriter<byte>(256);
+        int count = 0;
         foreach (var execution in state.Executions)
         {
             Write(one, json => WriteExecution(json, execution));
-            if (writer.BytesCommitted + writer.BytesPending + one.WrittenCount + 2 > maxBytes)
+            // Whoever reads on from an answer without any would read the same for ever.
+            if (count > 0 && writer.BytesCommitted + writer.BytesPending + one.WrittenCount + 2 > maxBytes)
                 break;
             writer.WriteRawValue(one.WrittenSpan, skipInputValidation: true);
+            count++;
         }
         writer.WriteEndArray();
     }
@@ -104,18 +109,20 @@ internal static class CommandWriter
         return buffer.WrittenMemory;
     }
 
-    /// <summary>Some commands, as many as fit.</summary>
+    /// <summary>Some commands, as many as fit, one at least.</summary>
     public static void WriteListing(Utf8JsonWriter writer, CommandListing listing, int maxBytes)
     {
         writer.WriteStartArray("commands"u8);
         var one = new ArrayBufferWriter<byte>(512);
+        int count = 0;
         foreach (var command in listing.Commands)
         {
             Write(one, json => WriteSummary(json, command));
             // Behind them comes how many there are.
-            if (writer.BytesCommitted + writer.BytesPending + one.WrittenCount + 32 > maxBytes)
+            if (count > 0 && writer.BytesCommitted + writer.BytesPending + one.WrittenCount + 32 > maxBytes)
                 break;
             writer.WriteRawValue(one.WrittenSpan, skipInputValidation: true);
+            count++;
         }
         writer.WriteEndArray();
         writer.WriteNumber("total"u8, listing.Total);

@@ -7,6 +7,7 @@ using Xunit;
 
 namespace Aether.Tests.Unit.Commands;
 
+/// <summary>How much of a command stands in one answer.</summary>
 public sealed class CommandWriterTests
 {
     [Theory]
@@ -24,6 +25,35 @@ public sealed class CommandWriterTests
 
         Assert.Equal(written, json["executions"]!.AsArray().Count);
         Assert.Equal(version, (long)json["version"]!);
+    }
+
+    [Theory]
+    [InlineData(-100, 1)]
+    [InlineData(1, 1)]
+    [InlineData(2_500, 2)]
+    [InlineData(100_000, 3)]
+    public void State_HasAsManyAsFit_AndOneInAnyCase(int maxBytes, int written)
+    {
+        var executions = Enumerable.Range(0, 3).Select(i => Execution(i, version: 1, resultBytes: 900)).ToList();
+        var state = new CommandState(new CommandRun(new CommandPlan(), 3).Command.Summarize(), executions);
+
+        var json = JsonNode.Parse(CommandWriter.WriteState(state, maxBytes).Span)!;
+
+        Assert.Equal(
+            executions.Take(written).Select(one => one.Member.Value),
+            json["executions"]!.AsArray().Select(one => (string)one!["client_id"]!));
+        Assert.Empty(JsonNode.Parse(CommandWriter.WriteState(state with { Executions = [] }, maxBytes).Span)!["executions"]!.AsArray());
+    }
+
+    [Theory]
+    [InlineData(-100, 1)]
+    [InlineData(900, 2)]
+    [InlineData(100_000, 3)]
+    public void Listing_HasAsManyAsFit_AndOneInAnyCase(int maxBytes, int written)
+    {
+        var command = new CommandRun(new CommandPlan(), 3).Command.Summarize();
+        var json = JsonNode.Parse(CommandWriter.WriteListing(new CommandListing([command, command, command], 7), maxBytes).Span)!;
+        Assert.Equal((written, 7), (json["commands"]!.AsArray().Count, (int)json["total"]!));
     }
 
     private static ExecutionSummary Execution(int index, long version, int resultBytes) => new(
