@@ -111,6 +111,50 @@ public sealed class CommandHttpTests
         Assert.Equal((string?)retry["command_id"], (string?)(await a.ExecutionAsync())["execution"]!["command_id"]);
     }
 
+    [Fact]
+    public async Task Retry_IsTheSameCommand_GivenTheSameId()
+    {
+        await using var host = HttpHost.Open();
+        using var http = host.CreateClient();
+        var realtime = host.Services.GetRequiredService<IRealtime>();
+        using var created = await PostAsync(http, Commands, """{"cmd":"x","to":["a"],"delivery_timeout_ms":1}""");
+        string id = (string)(await BodyAsync(created, HttpStatusCode.Created))["command_id"]!;
+        await Eventually.True(async () => (string?)(await GetAsync(http, Commands + "/" + id))["status"] == "failed");
+
+        string first = await RetryAsync("""{"id":"again"}""");
+        Assert.Equal(first, await RetryAsync("""{"id":"again"}"""));
+        string?[] others =
+        [
+            await RetryAsync("""{"id":"once more"}"""), await RetryAsync("""{"id":null}"""), await RetryAsync("{}"),
+            await RetryAsync(""), id,
+        ];
+        Assert.DoesNotContain(first, others);
+        Assert.Distinct(others);
+
+        // The host gives it on behalf of the same giver.
+        Assert.Equal(first, (await realtime.RetryCommand("g1", id, "again", Cancellation)).Value.Order.Id);
+        Assert.NotEqual(first, (await realtime.RetryCommand("g1", id, cancellationToken: Cancellation)).Value.Order.Id);
+        await Assert.ThrowsAsync<ArgumentException>("id", () => realtime.RetryCommand("g1", id, "", Cancellation));
+
+        async Task<string> RetryAsync(string json)
+        {
+            using var retried = await PostAsync(http, Commands + "/" + id + "/retry", json);
+            return (string)(await BodyAsync(retried, HttpStatusCode.Created))["command_id"]!;
+        }
+    }
+
+    [Fact]
+    public async Task Retry_TakesNothingElseThanJson()
+    {
+        await using var host = HttpHost.Open();
+        using var http = host.CreateClient();
+        using var form = new FormUrlEncodedContent([new("id", "x")]);
+        using var refused = await http.PostAsync(new Uri(Commands + "/abc/retry", UriKind.Relative), form, Cancellation);
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, refused.StatusCode);
+        using var nothing = await http.PostAsync(new Uri(Commands + "/abc/retry", UriKind.Relative), null, Cancellation);
+        Assert.Equal(HttpStatusCode.NotFound, nothing.StatusCode);
+    }
+
     [Theory]
     [InlineData("POST", "", """{"role":"worker"}""", 400, "cmd")]
     [InlineData("POST", "", """{"cmd":"welcome","to":["a"]}""", 400, "cmd")]
@@ -129,6 +173,12 @@ public sealed class CommandHttpTests
     [InlineData("GET", "/abc?after=x", "", 400, "after")]
     [InlineData("DELETE", "/abc", "", 404, null)]
     [InlineData("POST", "/abc/retry", "", 404, null)]
+    [InlineData("POST", "/abc/retry", """{"id":"x"}""", 404, null)]
+    [InlineData("POST", "/abc/retry", """{"id":""}""", 400, "id")]
+    [InlineData("POST", "/abc/retry", """{"id":7}""", 400, "id")]
+    [InlineData("POST", "/abc/retry", """{"id":"x","id":"y"}""", 400, "id")]
+    [InlineData("POST", "/abc/retry", """{"name":"x"}""", 400, "name")]
+    [InlineData("POST", "/abc/retry", "[]", 400, "message")]
     [InlineData("PUT", "/abc", "", 405, null)]
     [InlineData("DELETE", "", "", 405, null)]
     [InlineData("GET", "/abc/resume", "", 405, null)]
@@ -193,7 +243,8 @@ public sealed class CommandHttpTests
         Assert.Equal(id, Assert.Single((await realtime.ListCommands("g1", cancellationToken: Cancellation)).Value.Commands).Order.Id);
         Assert.Equal(CommandStatus.Succeeded, (await realtime.CancelCommand("g1", id, Cancellation)).Value.Status);
         Assert.Equal("not_found", (await realtime.ResumeCommand("g1", "abc", Cancellation)).Rejection?.Code.Name);
-        Assert.Equal("no_recipients", (await realtime.RetryCommand("g1", id, Cancellation)).Rejection?.Code.Name);
+        Assert.Equal(
+            "no_recipients", (await realtime.RetryCommand("g1", id, cancellationToken: Cancellation)).Rejection?.Code.Name);
         await foreach (var state in realtime.WatchCommand("g1", "abc", cancellationToken: Cancellation))
             Assert.Fail(state.ToString());
         await Assert.ThrowsAsync<ArgumentException>(

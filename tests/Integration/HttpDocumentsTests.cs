@@ -135,6 +135,15 @@ public sealed partial class HttpDocumentsTests
         AssertSameShape(
             ExampleOf(one["delete"]!, "200"), await canceled.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
 
+        string third = (string)(await PostAsync(Commands, """{"cmd":"x","to":["nobody"],"delivery_timeout_ms":1}"""))["command_id"]!;
+        await Eventually.True(async () => (string?)(await GetAsync(client, Commands + "/" + third))["status"] == "failed");
+        var retry = paths["/v3/groups/{group_id}/commands/{command_id}/retry"]!["post"]!;
+        var again = retry["requestBody"]!["content"]!["application/json"]!;
+        AssertSameShape(
+            ExampleOf(retry, "201"), await PostAsync($"{Commands}/{third}/retry", again["example"]!.ToJsonString()));
+        Assert.Equal(["id"], Names(again["schema"]!["properties"]!));
+        Assert.Null(retry["requestBody"]!["required"]);
+
         // The rules of a command are those of the one schema that there is, with what only a request has.
         var asyncApi = (await GetAsync(client, "/asyncapi.json"))["components"]!["schemas"]!["command"]!;
         var schema = document["components"]!["schemas"]!["Command"]!;

@@ -133,8 +133,19 @@ internal sealed class CommandsApi(
         var admitted = await callers.AdmitSenderAsync(context, groupId).ConfigureAwait(false);
         if (admitted.Refusal is not null)
             return admitted.Refusal;
+        if (await JsonBody.ReadAsync(context.Request, maxBytes, cancellationToken).ConfigureAwait(false) is not { } body)
+            return JsonBody.TooLarge(maxBytes);
+        string? id = null;
+        // There need not be one.
+        if (!body.IsEmpty)
+        {
+            if (JsonBody.Refuse(context) is { } unsupported)
+                return unsupported;
+            if (!TryReadRetry(body, out id, out var refusal))
+                return refusal;
+        }
         var answer = await mediator
-            .Send(new RetryCommand(admitted.Sender, admitted.Group, commandId, null), cancellationToken)
+            .Send(new RetryCommand(admitted.Sender, admitted.Group, commandId, id), cancellationToken)
             .ConfigureAwait(false);
         return answer.Rejection is { } rejection ? Problems.Of(context, rejection) : Started(context, answer.Value);
     }
@@ -208,11 +219,37 @@ internal sealed class CommandsApi(
         if (root.Has("from_id", out _) && root.Text("from_id") != VisionId.Server.Value
             && !VisionId.TryParse(root.Text("from_id"), out from))
             return QueryText.Refuse("from_id", VisionId.Rule, out refusal);
-        string? id = root.Text("id");
-        if (root.Has("id", out _) && !MessageReader.IsId(id))
-            return QueryText.Refuse("id", MessageReader.IdRule, out refusal);
+        if (!TryReadId(root, out string? id, out refusal))
+            return false;
         asked = (from, id, what!);
-        refusal = Results.Empty;
         return true;
+    }
+
+    /// <summary>Reads the body of a retry, which may name the new command.</summary>
+    private static bool TryReadRetry(ReadOnlyMemory<byte> body, out string? id, out IResult refusal)
+    {
+        id = null;
+        if (!MessageReader.TryReadObject(body, out var error))
+            return QueryText.Refuse(error.Field, error.Rule, out refusal);
+        using var document = JsonDocument.Parse(body);
+        var root = document.RootElement;
+        bool isThere = false;
+        foreach (var field in root.EnumerateObject())
+        {
+            if (field.Name != "id")
+                return QueryText.Refuse(field.Name, "is no field of a retry", out refusal);
+            if (isThere)
+                return QueryText.Refuse("id", "must not be given twice", out refusal);
+            isThere = true;
+        }
+        return TryReadId(root, out id, out refusal);
+    }
+
+    private static bool TryReadId(JsonElement body, out string? id, out IResult refusal)
+    {
+        id = body.Text("id");
+        refusal = Results.Empty;
+        return !body.Has("id", out _) || MessageReader.IsId(id)
+            || QueryText.Refuse("id", MessageReader.IdRule, out refusal);
     }
 }

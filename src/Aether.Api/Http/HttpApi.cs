@@ -220,9 +220,11 @@ internal static class HttpApi
         api.MapPost(RetryRoute, commands.RetryAsync)
             .WithTags("Commands")
             .WithSummary("Give a command again to those that did not succeed")
-            .WithDescription("Of a command that has ended; it is a new command." + Needs)
+            .WithDescription(
+                "Of a command that has ended; it is a new command. The body may be left out. Its id makes the same request again "
+                + "the same command." + Needs)
             .Produces<CommandStarted>(StatusCodes.Status201Created)
-            .Refuses(400, 401, 403, 404, 409, 429, 503);
+            .Refuses(400, 401, 403, 404, 409, 413, 415, 429, 503);
     }
 
     private static void MapMetrics(IEndpointRouteBuilder endpoints)

@@ -53,6 +53,23 @@ internal static partial class OpenApiDescription
         var resume = Operation(document, HttpApi.ResumeRoute, HttpMethod.Post, "resumeCommand");
         Example(resume, "200", CommandExamples.Standing);
         var retry = Operation(document, HttpApi.RetryRoute, HttpMethod.Post, "retryCommand");
+        retry.RequestBody = new OpenApiRequestBody
+        {
+            Description = "A name for the new command, if it has to have one.",
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                [Json] = new OpenApiMediaType
+                {
+                    Schema = ToSchema(document, new JsonObject
+                    {
+                        ["type"] = "object",
+                        ["properties"] = new JsonObject { ["id"] = RequestIdSchema() },
+                        ["additionalProperties"] = false,
+                    }.ToJsonString()),
+                    Example = JsonNode.Parse(CommandExamples.Retry),
+                },
+            },
+        };
         Example(retry, "201", CommandExamples.Started);
         foreach (var operation in (OpenApiOperation[])[read, cancel, resume, retry])
         {
@@ -76,14 +93,16 @@ internal static partial class OpenApiDescription
             ["default"] = "aether",
             ["description"] = "On whose behalf; members that answer by hand answer to it",
         };
-        properties["id"] = new JsonObject
-        {
-            ["type"] = new JsonArray("string", "null"),
-            ["pattern"] = "^[ -~]{1,64}$",
-            ["description"] = "The same one again is the same command",
-        };
+        properties["id"] = RequestIdSchema();
         return ToSchema(document, schema.ToJsonString());
     }
+
+    private static JsonObject RequestIdSchema() => new()
+    {
+        ["type"] = new JsonArray("string", "null"),
+        ["pattern"] = "^[ -~]{1,64}$",
+        ["description"] = "The same one again is the same command",
+    };
 
     private static OpenApiSchema SchemaOf(OpenApiDocument document, string name) =>
         ToSchema(document, SharedSchema(name).ToJsonString());
@@ -116,6 +135,8 @@ internal static partial class OpenApiDescription
               "id": "job-4711"
             }
             """;
+
+        public const string Retry = """{ "id": "job-4711-again" }""";
 
         public const string Started = $$"""{ "command_id": "{{Id}}", "targets": 1 }""";
 

@@ -147,10 +147,17 @@ public interface IRealtime
         string groupId, string commandId, CancellationToken cancellationToken = default);
 
     /// <summary>Gives a command that has ended once more to those members that did not succeed.</summary>
+    /// <param name="groupId">The group.</param>
+    /// <param name="commandId">The command.</param>
+    /// <param name="id">
+    /// A name of 1 to 64 printable ASCII characters for the new one: the same one again is the same command, as with
+    /// <see cref="RealtimeCommand.Id"/>.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The new command.</returns>
-    /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
+    /// <exception cref="ArgumentException">An id is none; the text names it.</exception>
     Task<Answer<CommandSummary>> RetryCommand(
-        string groupId, string commandId, CancellationToken cancellationToken = default);
+        string groupId, string commandId, string? id = null, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Closes the connections of a client in a group with 4005, on whichever instance they are;

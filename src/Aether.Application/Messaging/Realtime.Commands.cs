@@ -50,9 +50,11 @@ internal sealed partial class Realtime
         mediator.Send(new ResumeCommand(Sender.Host, Id(groupId, nameof(groupId)), commandId), cancellationToken);
 
     public Task<Answer<CommandSummary>> RetryCommand(
-        string groupId, string commandId, CancellationToken cancellationToken = default) =>
-        mediator.Send(
-            new RetryCommand(Sender.Host, Id(groupId, nameof(groupId)), commandId, RequestId: null), cancellationToken);
+        string groupId, string commandId, string? id = null, CancellationToken cancellationToken = default) =>
+        id is null || MessageReader.IsId(id)
+            ? mediator.Send(
+                new RetryCommand(Sender.Host, Id(groupId, nameof(groupId)), commandId, id), cancellationToken)
+            : throw new ArgumentException(MessageReader.IdRule, nameof(id));
 
     private async IAsyncEnumerable<CommandState> WatchAsync(
         VisionId group, string id, long after, [EnumeratorCancellation] CancellationToken cancellationToken = default)
