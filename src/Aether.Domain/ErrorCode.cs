@@ -51,6 +51,9 @@ public sealed class ErrorCode
     /// <summary>Another client holds the lease.</summary>
     public static ErrorCode LeaseHeld { get; } = new("lease_held", retryable: true);
 
+    /// <summary>The group has leases of as many names as it may.</summary>
+    public static ErrorCode TooManyLeases { get; } = new("too_many_leases", retryable: false);
+
     /// <summary>A fault of the server's own.</summary>
     public static ErrorCode Internal { get; } = new("internal", retryable: true);
 
@@ -98,6 +101,7 @@ public sealed class ErrorCode
         "stale_attempt" => StaleAttempt,
         "stale_term" => StaleTerm,
         "lease_held" => LeaseHeld,
+        "too_many_leases" => TooManyLeases,
         "internal" => Internal,
         _ => null,
     };

@@ -63,7 +63,10 @@ public static class DependencyInjection
     private static IServiceCollection AddInMemoryBus(this IServiceCollection services) =>
         services
             .AddSingleton<InMemoryChannels>()
-            .AddSingleton<InMemoryLeaseStore>()
+            .AddSingleton(provider => new InMemoryLeaseStore(
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<InMemoryChannels>(),
+                provider.GetRequiredService<RealtimeOptions>().Leases))
             .AddSingleton<IMessageBus, InMemoryMessageBus>()
             .AddSingleton<IMessageHistory>(provider => new InMemoryMessageHistory(
                 provider.GetRequiredService<InMemoryChannels>(),
@@ -103,7 +106,10 @@ public static class DependencyInjection
             provider.GetRequiredService<RedisNames>(),
             provider.GetRequiredService<IOptions<RealtimeOptions>>().Value.History));
         services.AddSingleton<IMessageHistory, RedisMessageHistory>();
-        services.AddSingleton<LeaseScripts>();
+        services.AddSingleton(provider => new LeaseScripts(
+            provider.GetRequiredService<RedisConnection>(),
+            provider.GetRequiredService<RedisNames>(),
+            provider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Leases));
         services.AddSingleton<ILeaseStore, RedisLeaseStore>();
         services.AddSingleton(provider => new CommandScripts(
             provider.GetRequiredService<RedisConnection>(),

@@ -46,6 +46,7 @@ public sealed partial class StartTests
         { "Secret", new() { ["ApiKeys:0:Name"] = "k", ["ApiKeys:0:Secret"] = Secret } },
         { "MaxConection", new() { ["MaxConection"] = "5" } },
         { "Aether:Realtime:Console:Enabled", new() { ["Console:Enabled"] = "maybe" } },
+        { "Aether:Realtime:Leases:MaxPerGroup", new() { ["Leases:MaxPerGroup"] = "0" } },
         { "Intervall", new() { ["KeepAlive:Intervall"] = "5" } },
     };
 

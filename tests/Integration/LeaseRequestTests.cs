@@ -95,6 +95,21 @@ public sealed class LeaseRequestTests
     }
 
     [Fact]
+    public async Task Acquire_IsRefused_GivenANewNameThatIsOneTooMany_AndTheConnectionStays()
+    {
+        await using var host = HttpHost.Open(settings: ("Leases:MaxPerGroup", "1"));
+        using var a = await host.ConnectAsync("g1", "a");
+        await AskAsync(a, "a", "lease.acquire", """{"name":"lead","ttl_ms":30000}""");
+        await AskAsync(a, "a", "lease.release", """{"name":"lead","term":1}""");
+
+        var error = await RefusedAsync(a, "a", "lease.acquire", """{"name":"other","ttl_ms":30000}""");
+
+        Assert.Equal(
+            ("too_many_leases", "payload.name", false), (Text(error, "code"), Text(error, "field"), (bool)error["retryable"]!));
+        Assert.Equal(("a", 2), Facts(await AskAsync(a, "a", "lease.acquire", """{"name":"lead","ttl_ms":30000}""")));
+    }
+
+    [Fact]
     public async Task AnotherGroup_NeedsThePermission()
     {
         await using var host = HttpHost.WithKeys();

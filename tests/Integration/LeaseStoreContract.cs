@@ -1,3 +1,4 @@
+using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Tests.Integration.Fixtures;
@@ -8,6 +9,9 @@ namespace Aether.Tests.Integration;
 /// <summary>What every store of leases does, whatever keeps them.</summary>
 public abstract partial class LeaseStoreContract : IAsyncLifetime
 {
+    /// <summary>How many names a group may have here.</summary>
+    private const int Most = 10;
+
     private static readonly VisionId Group = Messages.Id("g");
     private static readonly VisionId Name = Messages.Id("lead");
     private static readonly VisionId A = Messages.Id("a");
@@ -140,7 +144,41 @@ public abstract partial class LeaseStoreContract : IAsyncLifetime
         Assert.Equal(((LeaseStatus.Done, B, 1L, true), (LeaseStatus.Done, B, 1L, true)), (Facts(other), Facts(elsewhere)));
     }
 
+    [Fact]
+    public async Task Acquire_IsRefused_GivenANewNameInAGroupThatHasAsManyAsItMay_HeldOrNot()
+    {
+        for (int i = 0; i < Most; i++)
+        {
+            Assert.Equal(LeaseStatus.Done, (await AcquireAsync("n" + i)).Status);
+            if (i % 2 == 0)
+                await Leases.ReleaseAsync(Group, new(Messages.Id("n" + i), 1), A, Token);
+        }
+        var refused = await AcquireAsync("new");
+        Assert.Equal((LeaseStatus.TooMany, default, 0L, false), Facts(refused));
+        Assert.Equal((LeaseStatus.Done, default, 0L, false), Facts(await Leases.GetAsync(Group, Messages.Id("new"), Token)));
+        // Names that there are go on, and other groups have names of their own.
+        Assert.Equal((LeaseStatus.Done, A, 2L, true), Facts(await AcquireAsync("n0")));
+        Assert.Equal((LeaseStatus.Done, A, 1L, false), Facts(await AcquireAsync("n1")));
+        Assert.Equal(
+            LeaseStatus.Done, (await Leases.AcquireAsync(Messages.Id("g2"), Messages.Id("new"), A, Long, Token)).Status);
+    }
+
+    [Fact]
+    public async Task Acquire_LetsInAsManyNamesAsMay_GivenMoreThatTryAtOnce()
+    {
+        var results = await Task.WhenAll(Enumerable.Range(0, 3 * Most).Select(i => Task.Run(
+            () => AcquireAsync("n" + i).AsTask(), Token)));
+        Assert.Equal(Most, results.Count(static result => result.Status == LeaseStatus.Done));
+        Assert.Equal(2 * Most, results.Count(static result => result.Status == LeaseStatus.TooMany));
+    }
+
     private protected abstract Task<BusHost> StartAsync();
+
+    /// <summary>The options that the contract is about.</summary>
+    private protected static void Configure(RealtimeOptions options) => options.Leases.MaxPerGroup = Most;
+
+    private ValueTask<LeaseResult> AcquireAsync(string name) =>
+        Leases.AcquireAsync(Group, Messages.Id(name), A, Long, Token);
 
     private ValueTask<LeaseResult> AcquireAsync(VisionId client, TimeSpan ttl) =>
         Leases.AcquireAsync(Group, Name, client, ttl, Token);

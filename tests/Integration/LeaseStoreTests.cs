@@ -9,7 +9,7 @@ namespace Aether.Tests.Integration;
 /// <summary>The contract, in memory.</summary>
 public sealed class InMemoryLeaseStoreTests : LeaseStoreContract
 {
-    private protected override Task<BusHost> StartAsync() => BusHost.StartReadyAsync(null);
+    private protected override Task<BusHost> StartAsync() => BusHost.StartReadyAsync(null, Configure);
 }
 
 /// <summary>The contract, over Redis.</summary>
@@ -27,7 +27,7 @@ public sealed class RedisLeaseStoreContractTests : LeaseStoreContract
     private protected override async Task<BusHost> StartAsync()
     {
         redis = await RedisServer.StartAsync();
-        return await BusHost.StartReadyAsync(redis.ConnectionString);
+        return await BusHost.StartReadyAsync(redis.ConnectionString, Configure);
     }
 }
 
@@ -37,7 +37,12 @@ public sealed class RedisClusterLeaseStoreContractTests(RedisCluster cluster)
 {
     // Apart from what the tests before it left.
     private protected override Task<BusHost> StartAsync() => BusHost.StartReadyAsync(
-        cluster.ConnectionString, options => options.Redis.Prefix = Guid.NewGuid().ToString("N") + ":");
+        cluster.ConnectionString,
+        options =>
+        {
+            Configure(options);
+            options.Redis.Prefix = Guid.NewGuid().ToString("N") + ":";
+        });
 }
 
 /// <summary>What only Redis does to leases: staying when an instance goes, being full, and being away.</summary>
@@ -87,6 +92,18 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
         Assert.Equal(9_007_199_254_740_001, (await Leases.AcquireAsync(Group, Name, A, Ttl, Token)).Lease!.Term);
         await Leases.TakeAwayAsync(Group, Name, Token);
         Assert.Equal(9_007_199_254_740_002, (await Leases.AcquireAsync(Group, Name, A, Ttl, Token)).Lease!.Term);
+    }
+
+    [Fact]
+    public async Task Names_AreCounted_OnceForEach()
+    {
+        await Leases.AcquireAsync(Group, Name, A, Ttl, Token);
+        await Leases.AcquireAsync(Group, Name, A, Ttl, Token);
+        await Leases.ReleaseAsync(Group, new(Name, 1), A, Token);
+        await Leases.AcquireAsync(Group, Name, A, Ttl, Token);
+        await Leases.TakeAwayAsync(Group, Messages.Id("other"), Token);
+        await Leases.AcquireAsync(Group, Messages.Id("another"), A, Ttl, Token);
+        Assert.Equal("2", await redis.RunAsync("HGET", Key, ":n"));
     }
 
     [Fact]

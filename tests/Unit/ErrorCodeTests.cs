@@ -27,7 +27,7 @@ public sealed class ErrorCodeTests
         var codes = typeof(ErrorCode).GetProperties(BindingFlags.Public | BindingFlags.Static)
             .Select(property => (ErrorCode)property.GetValue(null)!)
             .ToList();
-        Assert.Equal(13, codes.Count);
+        Assert.Equal(14, codes.Count);
         Assert.All(codes, code => Assert.Same(code, ErrorCode.Parse(code.Name)));
     }
 

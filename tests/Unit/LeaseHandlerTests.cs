@@ -63,6 +63,7 @@ public sealed class LeaseHandlerTests : IDisposable
 
     [Theory]
     [InlineData(LeaseStatus.Stale, "stale_term", "hold")]
+    [InlineData(LeaseStatus.TooMany, "too_many_leases", "names")]
     [InlineData(LeaseStatus.Unavailable, "backplane_unavailable", "full")]
     [InlineData(LeaseStatus.Unknown, "backplane_unavailable", "may have been done")]
     public async Task Request_IsRefused_GivenWhatTheStoreSays(object status, string code, string text)

@@ -65,6 +65,7 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
             Check(WireNames.Roles.TryFind(options.Commands.Givers[i], out _), $"Commands:Givers:{i}", WireNames.Roles.Rule);
         CheckRange(options.Commands.Running, 1, 100_000, "Commands:Running");
         CheckTime(options.Commands.Retention, 1, 2_592_000, "Commands:Retention");
+        CheckRange(options.Leases.MaxPerGroup, 1, 1_000_000, "Leases:MaxPerGroup");
         CheckRange(options.History.Messages, 1, 100_000, "History:Messages");
         CheckTime(options.History.Ttl, 1, 604_800, "History:Ttl");
         CheckTime(options.History.Remember, 1, 31_536_000, "History:Remember");

@@ -73,6 +73,9 @@ public sealed class RealtimeOptions
     /// <summary>Commands that report back.</summary>
     public CommandOptions Commands { get; set; } = new();
 
+    /// <summary>Names of a group that one client holds at a time.</summary>
+    public LeaseOptions Leases { get; set; } = new();
+
     /// <summary>What is said of Redis beside <c>ConnectionStrings:Redis</c>.</summary>
     public RedisOptions Redis { get; set; } = new();
 

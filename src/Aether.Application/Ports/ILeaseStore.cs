@@ -10,7 +10,10 @@ namespace Aether.Application.Ports;
 /// </summary>
 internal interface ILeaseStore
 {
-    /// <summary>Takes a lease that is free, or gives its holder more time.</summary>
+    /// <summary>
+    /// Takes a lease that is free, or gives its holder more time. One that nobody ever had is a name more, of which a group
+    /// has as many as <see cref="LeaseOptions.MaxPerGroup"/>.
+    /// </summary>
     ValueTask<LeaseResult> AcquireAsync(
         VisionId group, VisionId name, VisionId client, TimeSpan ttl, CancellationToken cancellationToken);
 
@@ -94,4 +97,7 @@ internal enum LeaseStatus
 
     /// <summary>The client does not hold it in this term.</summary>
     Stale,
+
+    /// <summary>Nobody ever had it, and the group has as many names as it may.</summary>
+    TooMany,
 }

@@ -1,3 +1,4 @@
+using Aether.Application;
 using Aether.Application.Leases;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
@@ -11,18 +12,29 @@ namespace Aether.Infrastructure.InMemory;
 /// </summary>
 /// <param name="time">The clock.</param>
 /// <param name="channels">Where groups are told who holds their leases; none: nobody is told.</param>
-internal sealed class InMemoryLeaseStore(TimeProvider time, InMemoryChannels? channels = null) : ILeaseStore
+/// <param name="options">How many names a group may have.</param>
+internal sealed class InMemoryLeaseStore(
+    TimeProvider time, InMemoryChannels? channels = null, LeaseOptions? options = null) : ILeaseStore
 {
+    private readonly int maxPerGroup = (options ?? new LeaseOptions()).MaxPerGroup;
     private readonly Lock gate = new();
     private readonly ServerMessages messages = new(time);
     private readonly Dictionary<(VisionId Group, VisionId Name), Lease> leases = [];
+    private readonly Dictionary<VisionId, int> names = [];
 
     // Those whose end has to be noted. There may be many more that nobody holds.
     private readonly HashSet<(VisionId Group, VisionId Name)> held = [];
 
     public ValueTask<LeaseResult> AcquireAsync(
-        VisionId group, VisionId name, VisionId client, TimeSpan ttl, CancellationToken cancellationToken) =>
-        new(Step(group, name, (lease, now) => lease.Acquire(client, ttl, now)));
+        VisionId group, VisionId name, VisionId client, TimeSpan ttl, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return new(!leases.ContainsKey((group, name)) && names.GetValueOrDefault(group) >= maxPerGroup
+                ? new LeaseResult(LeaseStatus.TooMany, Lease.Free(name))
+                : Step(group, name, (lease, now) => lease.Acquire(client, ttl, now)));
+        }
+    }
 
     public ValueTask<LeaseResult> RenewAsync(
         VisionId group, LeaseClaim claim, VisionId client, CancellationToken cancellationToken) =>
@@ -76,7 +88,11 @@ internal sealed class InMemoryLeaseStore(TimeProvider time, InMemoryChannels? ch
             var done = step(lease, now);
             // Who only asks for a lease that nobody ever had leaves nothing behind.
             if (done.Lease != lease)
+            {
+                if (!leases.ContainsKey((group, name)))
+                    names[group] = names.GetValueOrDefault(group) + 1;
                 leases[(group, name)] = done.Lease;
+            }
             var result = LeaseResult.From(done, now);
             if (done.HasNewHolder)
                 Changed(group, result);

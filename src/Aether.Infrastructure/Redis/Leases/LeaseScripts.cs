@@ -1,4 +1,5 @@
 using System.Globalization;
+using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Infrastructure.Redis.Connections;
@@ -10,7 +11,7 @@ namespace Aether.Infrastructure.Redis.Leases;
 /// What leases ask of Redis, one method per script. A step touches the leases of one group, which lie in the slot of its
 /// channel; when they may end is kept in a slot of its own, and never trusted alone.
 /// </summary>
-internal sealed class LeaseScripts(RedisConnection connection, RedisNames names)
+internal sealed class LeaseScripts(RedisConnection connection, RedisNames names, LeaseOptions options)
 {
     /// <summary>
     /// For how long one caller alone looks at a lease that may have ended. Short: a second one does no harm, and is what
@@ -41,9 +42,11 @@ internal sealed class LeaseScripts(RedisConnection connection, RedisNames names)
             [names.LeasesOf(group)],
             [
                 step, name.Value, client.Value, term, ttl, told, (byte[])channel!,
-                channel.IsSharded ? "SPUBLISH" : "PUBLISH",
+                channel.IsSharded ? "SPUBLISH" : "PUBLISH", options.MaxPerGroup,
             ],
             RedisConnection.Primary).ConfigureAwait(false))!;
+        if ((int)result[0] == 3)
+            return new LeaseResult(LeaseStatus.TooMany, Lease.Free(name));
         var verdict = (int)result[0] switch
         {
             0 => LeaseVerdict.Done,
