@@ -76,9 +76,14 @@ public sealed class CommandHttpTests
         using var created = await PostAsync(http, Commands, """{"cmd":"x","to":["a"]}""");
         string id = (string)(await BodyAsync(created, HttpStatusCode.Created))["command_id"]!;
         var execution = await a.ExecutionAsync();
-        var answer = await a.AskWellAsync("reply", """{"v":1}""", $",\"reply_to\":\"{execution["id"]}\"", question: "own-1");
+        string answers = $",\"reply_to\":\"{execution["id"]}\"";
+        Assert.Equal(
+            ("stale_term", "lease"),
+            await a.AskInVainAsync("reply", """{"v":0}""", answers + ",\"lease\":{\"name\":\"lead\",\"term\":1}"));
+        var answer = await a.AskWellAsync("reply", """{"v":1}""", answers, question: "own-1");
         Assert.Equal("succeeded", (string?)answer["status"]);
-        Assert.Equal("succeeded", (string?)(await GetAsync(http, Commands + "/" + id))["status"]);
+        var got = await GetAsync(http, Commands + "/" + id);
+        Assert.Equal(("succeeded", 1), ((string?)got["status"], (int)got["executions"]![0]!["result"]!["v"]!));
         Assert.Equal("not_found", (await a.AskInVainAsync("reply", "{}", ",\"reply_to\":\"abc.0\"")).Code);
     }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
@@ -307,6 +308,54 @@ public sealed class CommandTests
         Assert.Equal(("failed", "no"), ((string?)got["executions"]![1]!["status"], (string?)got["executions"]![1]!["error"]!["code"]));
         // They are passed on as well.
         await boss.NextAsync(one => (string?)one["from_id"] == "a" && (string?)one["cmd"] == "reply");
+    }
+
+    [Theory]
+    [InlineData("cmd")]
+    [InlineData("msg")]
+    public async Task PlainMember_SaysNothingThatCounts_UnderALeaseThatItDoesNotHold(string kept)
+    {
+        await using var host = HttpHost.Open(settings: ("History:Types:0", kept));
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        string answers = $",\"reply_to\":\"{(await a.ExecutionAsync())["id"]}\",\"lease\":{{\"name\":\"lead\",\"term\":1}}";
+
+        await a.SendAsync("cmd", "boss", "reply", """{"v":0}""", answers + ",\"id\":\"old\"");
+        var refused = await a.NextAsync(static one => (string?)one["reply_to"] == "old");
+        Assert.Equal(("error", "stale_term"), ((string?)refused["cmd"], (string?)refused["payload"]!["code"]));
+        await a.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+        await a.SendAsync("cmd", "boss", "reply", """{"v":7}""", answers);
+
+        await boss.UntilAsync(id, "succeeded");
+        var got = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{id}}"}""");
+        Assert.Equal(7, (int)got["executions"]![0]!["result"]!["v"]!);
+        var heard = await boss.NextAsync(static one => (string?)one["from_id"] == "a" && (string?)one["cmd"] == "reply");
+        Assert.Equal(7, (int)heard["payload"]!["v"]!);
+    }
+
+    [Fact]
+    public async Task PlainMember_CountsUnderALease_AlsoIfItsGiverIsGone()
+    {
+        await using var host = HttpHost.Open();
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        await using var observer = await CommandClient.ConnectAsync(host, "observer", "observer");
+        string id;
+        await using (var boss = await CommandClient.ConnectAsync(host, "boss", "controller"))
+            id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
+        var execution = await a.ExecutionAsync();
+        await observer.AskWellAsync("command.watch", $$"""{"command_id":"{{id}}"}""");
+        await a.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+        using var http = host.CreateClient();
+        await Eventually.True(async () =>
+        {
+            using var found = await http.GetAsync(
+                new Uri("/v3/groups/g1/clients/boss", UriKind.Relative), TestContext.Current.CancellationToken);
+            return found.StatusCode == HttpStatusCode.NotFound;
+        });
+        await a.SendAsync(
+            "cmd", "boss", "reply", "{}", $",\"reply_to\":\"{execution["id"]}\",\"lease\":{{\"name\":\"lead\",\"term\":1}}");
+        await observer.UntilAsync(id, "succeeded");
     }
 
     [Fact]

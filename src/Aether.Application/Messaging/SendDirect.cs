@@ -5,6 +5,7 @@ using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Domain;
+using Aether.Domain.Commands;
 using FluentValidation;
 using MediatR;
 
@@ -46,8 +47,27 @@ internal sealed class SendDirectHandler(
     public Task<Outcome> Handle(SendDirect request, CancellationToken cancellationToken)
     {
         var (sender, message) = (request.Sender, request.Message);
-        if (message.ReplyTo is not null && reports is not null && PlainReports.MayBe(message, out var execution))
-            reports.Take(message, execution, sender.ConnectionId);
+        if (message.ReplyTo is null || reports is null || !PlainReports.MayBe(message, out var execution))
+            return DeliverAsync(sender, message, cancellationToken);
+        if (message.Lease is not null)
+            return DeliverAndTakeAsync(reports, sender, message, execution, cancellationToken);
+        reports.Take(message, execution, sender.ConnectionId);
+        return DeliverAsync(sender, message, cancellationToken);
+    }
+
+    /// <summary>What is said under a lease that its sender does not hold is no report either.</summary>
+    private async Task<Outcome> DeliverAndTakeAsync(
+        PlainReports taker, Sender sender, Message message, ExecutionId execution, CancellationToken cancellationToken)
+    {
+        var outcome = await DeliverAsync(sender, message, cancellationToken).ConfigureAwait(false);
+        // It counts also if the giver is gone.
+        if (outcome.Rejection is null || outcome.Rejection.Code == ErrorCode.RecipientOffline)
+            taker.Take(message, execution, sender.ConnectionId);
+        return outcome;
+    }
+
+    private Task<Outcome> DeliverAsync(Sender sender, Message message, CancellationToken cancellationToken)
+    {
         if (kept is not null && kept.Keeps(message))
             return kept.SendAsync(sender, message, cancellationToken);
         return message.Lease is null && !order.IsHeldUp(message.ToId)

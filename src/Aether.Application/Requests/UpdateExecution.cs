@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Aether.Application.Commands;
+using Aether.Application.Leases;
 using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -48,13 +49,15 @@ internal sealed class UpdateExecutionHandler(
 internal sealed record AnswerByHand(Sender Sender, Message Message, ExecutionId Execution) : ISendCommand;
 
 /// <summary>Takes it for a report.</summary>
-internal sealed class AnswerByHandHandler(PlainReports reports, ServerMessages messages)
+internal sealed class AnswerByHandHandler(PlainReports reports, ServerMessages messages, LeaseGuard? guard = null)
     : IRequestHandler<AnswerByHand, Outcome>
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(AnswerByHand request, CancellationToken cancellationToken)
     {
         var (sender, message) = (request.Sender, request.Message);
+        if (await (guard ?? LeaseGuard.Closed).CheckAsync(message, cancellationToken).ConfigureAwait(false) is { } refused)
+            return Outcome.Rejected(refused);
         var change = await reports.TakeAsync(message, request.Execution, sender.ConnectionId).ConfigureAwait(false);
         if (change is not { } taken)
             return Outcome.Rejected(CommandRejections.NoExecution);
