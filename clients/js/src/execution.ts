@@ -130,7 +130,7 @@ export const createExecution = ({ id, execution: { attempt, deadline } }: any, {
     /** Whether it was refused before it began: the same may come again. */
     isRefused: () => over && !begun,
     /** Whether it may be forgotten. */
-    isSettled: () => over || (isEnd(last) && !next),
+    isSettled: () => over || (isEnd(last) && !next) || msLeft() < 0,
     /** Says once more where it stands. */
     sayAgain: () => last && say(last),
     /** Begins it. False where another connection has it, or nobody wants it any more. */

@@ -26,6 +26,8 @@ export const createExecutions = (asking: Asking, line: Line, events: Emitter) =>
   const run = async (one: Execution, message: any, handler: (payload: any, message: any) => unknown): Promise<void> => {
     if (!await one.begin()) return;
     const stopClock = one.limit();
+    // Whoever has been told to stop once, and never ends, is to leave nothing behind.
+    one.signal.addEventListener("abort", stopClock);
     let report: Report = { status: "canceled" };
     try {
       // What was canceled meanwhile does not begin.

@@ -1,6 +1,6 @@
 // Commands that report back, as whoever carries them out sees it.
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, mock, test } from "node:test";
 import { RejectError } from "../aether.js";
 import { outcome, Server, settle, start } from "./scripted-server.js";
 
@@ -404,6 +404,59 @@ describe("an execution comes once", () => {
     assert.equal(quick, 1_001);
     await cancel("r.0");
     assert.equal(me.runs[0].signal.aborted, true);
+  });
+});
+
+describe("an execution whose handler never ends", () => {
+  for (const [what, stop] of [["that is canceled", () => cancel()], ["that is tried anew", () => command({ attempt: 2 })]]) {
+    test(`and ${what} leaves no timer behind`, async () => {
+      const timers = new Set();
+      const { setTimeout: set, clearTimeout: clear } = globalThis;
+      const spies = [
+        mock.method(globalThis, "setTimeout", (call, ms, ...more) => {
+          const timer = set(call, ms, ...more);
+          if (ms === 60_000) timers.add(timer);
+          return timer;
+        }),
+        mock.method(globalThis, "clearTimeout", timer => {
+          timers.delete(timer);
+          clear(timer);
+        }),
+      ];
+      try {
+        const me = await working();
+        assert.deepEqual([me.runs.length, timers.size], [1, 1], "that of its deadline");
+        await stop();
+        await settle();
+        assert.deepEqual([me.runs[0].signal.aborted, timers.size], [true, 0]);
+      } finally {
+        for (const { mock } of spies) mock.restore();
+      }
+    });
+  }
+
+  test("is forgotten when nobody wants to hear of it any more", async () => {
+    const me = await working();
+    const deadline = new Date(start + 600_000).toISOString();
+    me.handle("quick", () => {});
+    const runMany = async from => {
+      for (let n = from; n < from + 1_000; n++) {
+        command({ id: `q.${n}`, cmd: "quick", execution: { deadline } });
+        await take();
+        await take();
+      }
+    };
+    await server.pass(60_000);
+    await runMany(0);
+    command();
+    await settle();
+    await take();
+    assert.equal(me.runs.length, 1, "it may still say its end");
+    await server.pass(10_001);
+    await runMany(1_000);
+    command({ execution: { deadline } });
+    await take();
+    assert.equal(me.runs.length, 2);
   });
 });
 
