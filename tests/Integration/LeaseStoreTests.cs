@@ -146,6 +146,8 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
     {
         await Leases.AcquireAsync(Group, Name, A, Short, Token);
         var scripts = host.Get<LeaseScripts>();
+        // It is to be looked at a moment before it is over, and is taken by nobody else until then.
+        await Eventually.True(async () => (await Leases.GetAsync(Group, Name, Token)).TimeLeft == TimeSpan.Zero);
         DueLeases due = null!;
         await Eventually.True(async () => (due = await scripts.TakeDueAsync(100)).Members is ["g:lead"]);
         await Leases.AcquireAsync(Group, Name, Messages.Id("b"), Ttl, Token);
