@@ -8,7 +8,7 @@ namespace Aether.Domain;
 /// <see langword="default"/> always holds a valid one, so nothing behind the edge has to check again that an id is
 /// no pattern, separator or line break before it becomes part of a Redis name.
 /// </summary>
-public readonly struct VisionId : IEquatable<VisionId>, IComparable<VisionId>
+public readonly struct VisionId : IEquatable<VisionId>, IComparable<VisionId>, IComparable
 {
     /// <summary>The longest id, in characters.</summary>
     public const int MaxLength = 64;
@@ -103,6 +103,15 @@ public readonly struct VisionId : IEquatable<VisionId>, IComparable<VisionId>
 
     /// <inheritdoc/>
     public int CompareTo(VisionId other) => string.CompareOrdinal(value, other.value);
+
+    /// <inheritdoc/>
+    int IComparable.CompareTo(object? obj) => obj switch
+    {
+        VisionId other => CompareTo(other),
+        // As everywhere: nothing comes before something.
+        null => 1,
+        _ => throw new ArgumentException("must be a Vision ID", nameof(obj)),
+    };
 
     /// <summary>The id as text; empty for <see langword="default"/>.</summary>
     public override string ToString() => Value;

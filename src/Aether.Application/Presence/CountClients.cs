@@ -28,6 +28,6 @@ internal sealed class CountClientsHandler(IPresenceStore presence) : IRequestHan
         var members = await presence.GetMembersAsync(request.GroupId, cancellationToken).ConfigureAwait(false);
         return members is null
             ? Rejection.PresenceUnavailable
-            : new RosterSpecification(new RosterQuery { Role = request.Role }).Count(members);
+            : RosterSpecification.Of(new RosterQuery { Role = request.Role }).Count(members);
     }
 }

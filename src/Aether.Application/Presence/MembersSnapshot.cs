@@ -31,7 +31,7 @@ internal sealed class MembersSnapshot : IReadOnlyList<Member>
     internal static Page PageOf(IReadOnlyList<Member> members, RosterQuery query) =>
         members is MembersSnapshot snapshot && query is { State: [], Sort: { By: RosterOrder.ClientId, Descending: false } }
             ? snapshot.PageOf(query)
-            : new Page(new RosterSpecification(query).PageOf(members));
+            : new Page(RosterSpecification.Of(query).PageOf(members, query.Offset, query.Limit));
 
     private Page PageOf(RosterQuery query)
     {

@@ -60,8 +60,8 @@ public sealed partial class PackageTests : IDisposable
         var dependencies = Dependency().Matches(nuspec).ToDictionary(one => one.Groups["id"].Value, one => one.Groups["range"].Value);
         Assert.Equal(
             [
-                "FluentValidation", "MediatR", "Microsoft.AspNetCore.OpenApi", "OpenTelemetry", "Scalar.AspNetCore", "Scrutor",
-                "StackExchange.Redis",
+                "Ardalis.Specification", "FluentValidation", "MediatR", "Microsoft.AspNetCore.OpenApi", "OpenTelemetry",
+                "Scalar.AspNetCore", "Scrutor", "StackExchange.Redis",
             ],
             dependencies.Keys.Order(StringComparer.Ordinal));
         // Each leaves the host a choice, within what is known to work, and none is a preview.

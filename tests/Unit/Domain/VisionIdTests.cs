@@ -97,4 +97,16 @@ public sealed class VisionIdTests
         Assert.Equal(0, none.GetHashCode());
         Assert.True(none < VisionId.Parse("-"));
     }
+
+    [Fact]
+    public void CompareTo_SortsByOrdinal_GivenIdsAsObjects()
+    {
+        IComparable id = VisionId.Parse("b");
+
+        Assert.True(id.CompareTo(VisionId.Parse("B")) > 0);
+        Assert.True(id.CompareTo(VisionId.Parse("c")) < 0);
+        Assert.Equal(0, id.CompareTo(VisionId.Parse("b")));
+        Assert.True(id.CompareTo(null) > 0);
+        Assert.Throws<ArgumentException>(() => id.CompareTo("b"));
+    }
 }
