@@ -11,11 +11,11 @@ public class Validation
 {
     private static readonly Task<Outcome> Done = Task.FromResult(Outcome.Done);
     private static readonly RequestHandlerDelegate<Outcome> Next = static () => Done;
-    private static readonly SendGroup Good = new(Samples.Sender, Samples.Read(Samples.Plain));
-    private static readonly SendGroup Bad =
+    private static readonly Publish Good = new(Samples.Sender, Samples.Read(Samples.Plain));
+    private static readonly Publish Bad =
         new(Samples.Sender, Good.Message with { GroupId = Samples.OtherGroup });
 
-    private readonly ValidationBehavior<SendGroup, Outcome> behavior = new([new SendCommandValidator<SendGroup>()]);
+    private readonly ValidationBehavior<Publish, Outcome> behavior = new([new PublishValidator()]);
 
     /// <summary>A command that obeys every rule.</summary>
     [Benchmark]

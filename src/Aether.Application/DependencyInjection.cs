@@ -56,6 +56,7 @@ internal static class DependencyInjection
         services.AddSingleton<KeptMessages>();
         services.AddSingleton<KeptDirect>();
         services.AddSingleton<DirectOrder>();
+        services.AddSingleton<DirectMessages>();
         services.AddSingleton<LeaseGuard>();
         services.AddSingleton<ClientTraces>();
         services.AddSingleton<CommandWatches>();

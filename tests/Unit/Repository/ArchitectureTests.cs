@@ -49,8 +49,8 @@ public sealed class ArchitectureTests
         { "Aether.Application", typeof(Infrastructure.Redis.RedisNames) },
         { "Aether.Infrastructure", typeof(Breaking.UsesInfrastructure) },
         { "Aether.Api", typeof(Aether.Api.Controls.UsesItself) },
-        { Mediator, typeof(SendGroup) },
-        { Validation, typeof(BroadcastValidator) },
+        { Mediator, typeof(Publish) },
+        { Validation, typeof(PublishValidator) },
         { Redis, typeof(Infrastructure.Redis.RedisNames) },
         { AspNetCore, typeof(Breaking.UsesAspNetCore) },
     };

@@ -17,8 +17,8 @@ public sealed class EmbeddingSampleTests
         var group = ChannelName.Group(Some.Group);
         bus.PublishAsync(group, Some.Message, Arg.Any<CancellationToken>()).Returns(PublishResult.To(instances: 2));
 
-        var command = new SendGroup(Sender.Host, Some.Message);
-        var outcome = await new SendGroupHandler(bus).Handle(command, CancellationToken.None);
+        var command = new Publish(Sender.Host, Some.Message);
+        var outcome = await new PublishHandler(bus).Handle(command, CancellationToken.None);
 
         Assert.Null(outcome.Rejection);
         Assert.Equal(2, outcome.Instances);

@@ -17,7 +17,7 @@ public sealed class KeptDirectTests
 {
     private readonly FakeHistory history = new();
     private readonly IPresenceStore presence = Substitute.For<IPresenceStore>();
-    private readonly SendDirectHandler handler;
+    private readonly DirectMessages direct;
 
     public KeptDirectTests()
     {
@@ -28,7 +28,7 @@ public sealed class KeptDirectTests
             history.Appended.Enqueue(message);
             return new(PublishResult.To(1));
         });
-        handler = new SendDirectHandler(
+        direct = new DirectMessages(
             bus, recipients, new KeptDirect(new KeptMessages(history), recipients, new DirectOrder()));
         Answer(new ValueTask<ClientPlaces>(ClientPlaces.On(1)));
     }
@@ -131,17 +131,16 @@ public sealed class KeptDirectTests
 #pragma warning restore CA2012
 
     private Task<Outcome> SendAsync(string text, MessageType type = MessageType.Cmd, VisionId? to = null) =>
-        handler.Handle(
-            new SendDirect(
-                Some.Sender(),
-                Some.Message with
-                {
-                    Type = type,
-                    Target = Target.Direct,
-                    ToId = to ?? Some.OtherClient,
-                    Cmd = type == MessageType.Cmd ? "go" : null,
-                    Msg = text,
-                    Id = text,
-                }),
+        direct.SendAsync(
+            Some.Sender(),
+            Some.Message with
+            {
+                Type = type,
+                Target = Target.Direct,
+                ToId = to ?? Some.OtherClient,
+                Cmd = type == MessageType.Cmd ? "go" : null,
+                Msg = text,
+                Id = text,
+            },
             Cancellation);
 }

@@ -21,8 +21,7 @@ public sealed class LeaseGuardTests
     private readonly List<string?> published = [];
     private readonly FakeHistory history = new();
     private readonly LeaseGuard guard;
-    private readonly SendDirectHandler direct;
-    private readonly BroadcastHandler broadcast;
+    private readonly PublishHandler handler;
 
     public LeaseGuardTests()
     {
@@ -39,9 +38,9 @@ public sealed class LeaseGuardTests
         };
         var kept = new KeptMessages(history);
         var recipients = new Recipients(Substitute.For<IPresenceStore>(), new FakeTimeProvider());
-        direct = new SendDirectHandler(
+        var direct = new DirectMessages(
             bus, recipients, new KeptDirect(kept, recipients, new DirectOrder(), guard), guard: guard);
-        broadcast = new BroadcastHandler(bus, kept, guard);
+        handler = new PublishHandler(bus, direct, kept, guard);
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -145,12 +144,11 @@ public sealed class LeaseGuardTests
     [Fact]
     public async Task Echo_ComesBack_OnlyUnderTheLease()
     {
-        var handler = new EchoHandler(guard);
         var message = Say("x") with { Target = Target.Echo };
         Answer(Held(Some.Client, 3));
-        Assert.Same(message, (await handler.Handle(new Echo(Some.Sender(), message), Cancellation)).Reply);
+        Assert.Same(message, (await handler.Handle(new Publish(Some.Sender(), message), Cancellation)).Reply);
         Answer(Held(Some.Client, 4));
-        var refused = await handler.Handle(new Echo(Some.Sender(), message), Cancellation);
+        var refused = await handler.Handle(new Publish(Some.Sender(), message), Cancellation);
         Assert.Equal((Rejection.StaleTerm, null), (refused.Rejection, refused.Reply));
     }
 
@@ -175,9 +173,11 @@ public sealed class LeaseGuardTests
 
     private Task<Outcome> SendAsync(Target target, MessageType type, string text, bool lease)
     {
-        var message = Say(text, type, lease) with { Target = target };
-        return target == Target.Direct
-            ? direct.Handle(new SendDirect(Some.Sender(), message with { ToId = Some.OtherClient }), Cancellation)
-            : broadcast.Handle(new Broadcast(Some.Sender(Permissions.Broadcast), message), Cancellation);
+        var message = Say(text, type, lease) with
+        {
+            Target = target,
+            ToId = target == Target.Direct ? Some.OtherClient : default,
+        };
+        return handler.Handle(new Publish(Some.Sender(Permissions.Broadcast), message), Cancellation);
     }
 }

@@ -9,14 +9,14 @@ public sealed class MessageCommandsTests
 {
     public static TheoryData<MessageType, Target, Type> Pairs => new()
     {
-        { MessageType.Msg, Target.Direct, typeof(SendDirect) },
-        { MessageType.Msg, Target.Group, typeof(SendGroup) },
-        { MessageType.Msg, Target.Broadcast, typeof(Broadcast) },
-        { MessageType.Msg, Target.Echo, typeof(Echo) },
-        { MessageType.Cmd, Target.Direct, typeof(SendDirect) },
-        { MessageType.Cmd, Target.Group, typeof(SendGroup) },
-        { MessageType.Cmd, Target.Broadcast, typeof(Broadcast) },
-        { MessageType.Cmd, Target.Echo, typeof(Echo) },
+        { MessageType.Msg, Target.Direct, typeof(Publish) },
+        { MessageType.Msg, Target.Group, typeof(Publish) },
+        { MessageType.Msg, Target.Broadcast, typeof(Publish) },
+        { MessageType.Msg, Target.Echo, typeof(Publish) },
+        { MessageType.Cmd, Target.Direct, typeof(Publish) },
+        { MessageType.Cmd, Target.Group, typeof(Publish) },
+        { MessageType.Cmd, Target.Broadcast, typeof(Publish) },
+        { MessageType.Cmd, Target.Echo, typeof(Publish) },
         { MessageType.Heartbeat, Target.Direct, typeof(Heartbeat) },
         { MessageType.Heartbeat, Target.Group, typeof(Heartbeat) },
         { MessageType.Heartbeat, Target.Broadcast, typeof(Heartbeat) },

@@ -104,7 +104,7 @@ public sealed class SendHandlerTests
     {
         var message = MessageTo(Target.Echo);
 
-        var outcome = await new EchoHandler().Handle(new Echo(Some.Sender(), message), Cancellation);
+        var outcome = await Handle(message);
 
         Assert.Same(message, outcome.Reply);
         Assert.Null(outcome.Rejection);
@@ -161,14 +161,6 @@ public sealed class SendHandlerTests
 
     private Task<Outcome> Handle(Message message) => Handle(message, bus, Cancellation);
 
-    private static Task<Outcome> Handle(Message message, IMessageBus bus, CancellationToken cancellation)
-    {
-        var sender = Some.Sender();
-        return message.Target switch
-        {
-            Target.Direct => new SendDirectHandler(bus).Handle(new SendDirect(sender, message), cancellation),
-            Target.Group or Target.Role => new SendGroupHandler(bus).Handle(new SendGroup(sender, message), cancellation),
-            _ => new BroadcastHandler(bus).Handle(new Broadcast(sender, message), cancellation),
-        };
-    }
+    private static Task<Outcome> Handle(Message message, IMessageBus bus, CancellationToken cancellation) =>
+        new PublishHandler(bus).Handle(new Publish(Some.Sender(), message), cancellation);
 }

@@ -80,7 +80,8 @@ public sealed class SendValidatorTests
     public void Validate_IsInvalidMessage_GivenADirectMessageToNobody() =>
         AssertBroken(
             ErrorCode.InvalidMessage, "to_id",
-            new SendDirectValidator().Validate(new SendDirect(Some.Sender(), Some.Message)));
+            new PublishValidator().Validate(
+                new Publish(Some.Sender(), Some.Message with { Target = Target.Direct })));
 
     [Theory]
     [MemberData(nameof(Commands))]
@@ -99,13 +100,16 @@ public sealed class SendValidatorTests
         var addressed = message with { ToId = Some.OtherClient };
         var result = command switch
         {
-            "direct" => new SendDirectValidator().Validate(new SendDirect(sender, addressed)),
-            "group" => new SendCommandValidator<SendGroup>().Validate(new SendGroup(sender, message)),
-            "broadcast" => new BroadcastValidator().Validate(new Broadcast(sender, message)),
-            "echo" => new SendCommandValidator<Echo>().Validate(new Echo(sender, message)),
+            "direct" => Publishing(Target.Direct),
+            "group" => Publishing(Target.Group),
+            "broadcast" => Publishing(Target.Broadcast),
+            "echo" => Publishing(Target.Echo),
             _ => new SendCommandValidator<Heartbeat>().Validate(new Heartbeat(sender, message)),
         };
         return result.IsValid ? null : result;
+
+        ValidationResult Publishing(Target target) =>
+            new PublishValidator().Validate(new Publish(sender, addressed with { Target = target }));
     }
 
     private static void AssertBroken(ErrorCode code, string field, ValidationResult? result)

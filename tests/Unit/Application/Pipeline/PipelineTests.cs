@@ -118,8 +118,7 @@ public sealed class PipelineTests : IDisposable
         Assert.Superset(
             new HashSet<Type>
             {
-                typeof(SendDirect), typeof(SendGroup), typeof(Broadcast), typeof(Echo), typeof(Heartbeat),
-                typeof(Join), typeof(Leave),
+                typeof(Publish), typeof(Heartbeat), typeof(Join), typeof(Leave),
             },
             commands.ToHashSet());
         foreach (var command in commands)
@@ -142,8 +141,8 @@ public sealed class PipelineTests : IDisposable
         Assert.NotEmpty(services);
         Assert.All(services, service => Assert.Equal(ServiceLifetime.Singleton, service.Lifetime));
         Assert.Same(
-            provider.GetRequiredService<IRequestHandler<SendGroup, Outcome>>(),
-            provider.GetRequiredService<IRequestHandler<SendGroup, Outcome>>());
+            provider.GetRequiredService<IRequestHandler<Publish, Outcome>>(),
+            provider.GetRequiredService<IRequestHandler<Publish, Outcome>>());
     }
 
     [Fact]
@@ -170,8 +169,8 @@ public sealed class PipelineTests : IDisposable
     {
         // The behaviour is an open generic: a request whose result cannot say no must still be sendable.
         Assert.Empty(provider.GetServices<IPipelineBehavior<HostsOwn, string>>());
-        Assert.IsType<ValidationBehavior<SendGroup, Outcome>>(
-            Assert.Single(provider.GetServices<IPipelineBehavior<SendGroup, Outcome>>()));
+        Assert.IsType<ValidationBehavior<Publish, Outcome>>(
+            Assert.Single(provider.GetServices<IPipelineBehavior<Publish, Outcome>>()));
     }
 
     private static Type? ResponseOf(Type command) => command.GetInterfaces()

@@ -113,8 +113,7 @@ public sealed class RecipientsTests
         });
         store.Hold();
 
-        var sending = new SendDirectHandler(slow, recipients)
-            .Handle(new SendDirect(Some.Sender(), Message()), Cancellation);
+        var sending = new DirectMessages(slow, recipients).SendAsync(Some.Sender(), Message(), Cancellation);
 
         Assert.Single(messages);
         Assert.Equal(1, store.Asked);
@@ -198,8 +197,7 @@ public sealed class RecipientsTests
         await Send();
         var published = new TaskCompletionSource<PublishResult>();
         var slow = new FakeBus((_, _) => new ValueTask<PublishResult>(published.Task));
-        var sending = new SendDirectHandler(slow, recipients)
-            .Handle(new SendDirect(Some.Sender(), Message()), Cancellation);
+        var sending = new DirectMessages(slow, recipients).SendAsync(Some.Sender(), Message(), Cancellation);
         store.Answer = ClientPlaces.On(0);
 
         Tell(cmd, Some.OtherClient);
@@ -269,7 +267,7 @@ public sealed class RecipientsTests
     private Task<Outcome> Send(Sender? sender = null) => Handle(sender ?? Some.Sender(), Message());
 
     private Task<Outcome> Handle(Sender sender, Message message) =>
-        new SendDirectHandler(bus, recipients).Handle(new SendDirect(sender, message), Cancellation);
+        new DirectMessages(bus, recipients).SendAsync(sender, message, Cancellation);
 
     /// <summary>A store that answers later, as one over a network does.</summary>
     private sealed class Store : IPresenceStore

@@ -6,47 +6,26 @@ using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Domain;
 using Aether.Domain.Commands;
-using FluentValidation;
-using MediatR;
 
 namespace Aether.Application.Messaging;
 
-/// <summary>Sends a message to the connections of one client in the message's group.</summary>
-/// <param name="Sender">On whose behalf.</param>
-/// <param name="Message">The message, with its receiver and its group.</param>
-internal sealed record SendDirect(Sender Sender, Message Message) : ISendCommand;
-
-/// <summary>A direct message needs a receiver.</summary>
-internal sealed class SendDirectValidator : SendCommandValidator<SendDirect>
-{
-    /// <summary>Adds the rule.</summary>
-    public SendDirectValidator() =>
-        RuleFor(command => command.Message.ToId)
-            .Must(to => !to.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name)
-            .OverridePropertyName("to_id")
-            .WithMessage("is required for target direct");
-}
-
 /// <summary>
-/// Publishes on the client's channel, and tells whether the client is in the message's group, to whoever asks: a message
+/// Publishes direct messages on their client's channel, and tells whether the client is in the message's group, to whoever asks: a message
 /// with an id, or a caller that waits for the number. One that is to be kept is <see cref="KeptDirect"/>'s.
 /// </summary>
-internal sealed class SendDirectHandler(
+internal sealed class DirectMessages(
     IMessageBus bus,
     Recipients? recipients = null,
     KeptDirect? kept = null,
     PlainReports? reports = null,
     LeaseGuard? guard = null)
-    : IRequestHandler<SendDirect, Outcome>
 {
     // Shared with what is kept: to one client there is one order.
     private readonly DirectOrder order = kept?.Order ?? new DirectOrder();
 
-    /// <inheritdoc/>
-    public Task<Outcome> Handle(SendDirect request, CancellationToken cancellationToken)
+    /// <summary>Sends one; its place in the order is taken before this returns.</summary>
+    public Task<Outcome> SendAsync(Sender sender, Message message, CancellationToken cancellationToken)
     {
-        var (sender, message) = (request.Sender, request.Message);
         if (message.ReplyTo is null || reports is null || !PlainReports.MayBe(message, out var execution))
             return DeliverAsync(sender, message, cancellationToken);
         if (message.Lease is not null)
@@ -71,7 +50,7 @@ internal sealed class SendDirectHandler(
         if (kept is not null && kept.Keeps(message))
             return kept.SendAsync(sender, message, cancellationToken);
         return message.Lease is null && !order.IsHeldUp(message.ToId)
-            ? SendAsync(sender, message, cancellationToken)
+            ? PublishAsync(sender, message, cancellationToken)
             : SendInTurnAsync(order.Take(message.ToId), sender, message, cancellationToken);
     }
 
@@ -84,7 +63,7 @@ internal sealed class SendDirectHandler(
             await turn.Before.ConfigureAwait(false);
             if (refused is not null)
                 return Outcome.Rejected(refused);
-            var sending = SendAsync(sender, message, cancellationToken);
+            var sending = PublishAsync(sender, message, cancellationToken);
             turn.End();
             return await sending.ConfigureAwait(false);
         }
@@ -94,7 +73,7 @@ internal sealed class SendDirectHandler(
         }
     }
 
-    private async Task<Outcome> SendAsync(Sender sender, Message message, CancellationToken cancellationToken)
+    private async Task<Outcome> PublishAsync(Sender sender, Message message, CancellationToken cancellationToken)
     {
         var publishing = bus.PublishAsync(ChannelName.Client(message.ToId), message, cancellationToken);
         bool isAsked = recipients is not null && (message.Id is not null || sender.ClientId.IsEmpty);
