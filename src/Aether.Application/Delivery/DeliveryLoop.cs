@@ -203,11 +203,15 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
         }
     }
 
-    /// <summary>Moves every frame of a channel out of the rest of a batch.</summary>
+    /// <summary>
+    /// Moves every frame of a channel out of the rest of a batch, up to the next turn: what is put behind one comes after it.
+    /// </summary>
     private void TakeTogether(Span<Delivery> deliveries, ChannelReceivers channel)
     {
         foreach (ref var delivery in deliveries)
         {
+            if (delivery.Target is Action)
+                return;
             if (!ReferenceEquals(delivery.Target, channel))
                 continue;
             together.Add(delivery.Frame);

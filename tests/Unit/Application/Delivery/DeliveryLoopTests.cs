@@ -1,4 +1,5 @@
 using Aether.Application.Delivery;
+using Aether.Domain;
 using Xunit;
 
 namespace Aether.Tests.Unit;
@@ -67,6 +68,25 @@ public sealed class DeliveryLoopTests
         connection.Gate.Set();
         Assert.Equal(2, await seen.Task);
         await turn.Task;
+    }
+
+    [Fact]
+    public async Task RunAfterAsync_ComesBeforeWhatIsPutBehindIt_GivenFramesOfOneChannelAroundIt()
+    {
+        var channel = new ChannelReceivers(ChannelName.Group(Some.Group), loops: 1);
+        var connection = new FakeConnection(Some.Client, Some.Group, loop);
+        var frames = Enumerable.Range(0, 3).Select(i => Frame.OfText(BitConverter.GetBytes(i))).ToList();
+        using var gate = new ManualResetEventSlim();
+        loop.Run(() => channel.Of(loop).Add(connection));
+        loop.Run(gate.Wait);
+
+        Assert.True(loop.TryPut(channel, frames[0]));
+        await loop.RunAfterAsync(() => DeliveryLoop.SendAll([connection], frames[1]));
+        Assert.True(loop.TryPut(channel, frames[2]));
+        gate.Set();
+
+        await Eventually.HoldsAsync(() => connection.Frames.Count == frames.Count, "everything is there");
+        Assert.Equal(frames, connection.Frames);
     }
 
     [Fact]
