@@ -168,6 +168,9 @@ internal sealed class HttpContextFields(Microsoft.AspNetCore.Http.HttpContext co
 /// <summary>What tests say and hear over a WebSocket.</summary>
 internal static class WebSocketFrames
 {
+    // For what hangs: who hears nothing fails, and does not hold up all others.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static Task SendAsync(this ClientWebSocket socket, string json) =>
@@ -176,7 +179,7 @@ internal static class WebSocketFrames
     public static async Task<JsonNode> ReceiveAsync(this ClientWebSocket socket)
     {
         byte[] buffer = new byte[16_384];
-        var received = await socket.ReceiveAsync(buffer, Cancellation);
+        var received = await socket.ReceiveAsync(buffer, Cancellation).WaitAsync(Patience, Cancellation);
         Assert.Equal((WebSocketMessageType.Text, true), (received.MessageType, received.EndOfMessage));
         return JsonNode.Parse(buffer.AsSpan(0, received.Count))!;
     }
@@ -185,7 +188,7 @@ internal static class WebSocketFrames
     public static async Task<int?> ReceiveCloseAsync(this ClientWebSocket socket)
     {
         byte[] buffer = new byte[16_384];
-        while ((await socket.ReceiveAsync(buffer, Cancellation)).MessageType != WebSocketMessageType.Close)
+        while ((await socket.ReceiveAsync(buffer, Cancellation).WaitAsync(Patience, Cancellation)).MessageType != WebSocketMessageType.Close)
         {
         }
         return (int?)socket.CloseStatus;
