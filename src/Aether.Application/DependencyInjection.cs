@@ -74,10 +74,7 @@ internal static class DependencyInjection
                 publicOnly: false)
             .AsImplementedInterfaces(type => Is(type, typeof(IValidator<>)))
             .WithSingletonLifetime());
-        services.AddCommonValidator(typeof(ISendCommand), typeof(SendCommandValidator<>));
-        services.AddCommonValidator(typeof(IClientRequest), typeof(ClientRequestValidator<>));
-        services.AddCommonValidator(typeof(ICommandRequest), typeof(CommandRequestValidator<>));
-        services.AddCommonValidator(typeof(ILeaseRequest), typeof(LeaseRequestValidator<>));
+        services.AddMessageRules();
         return services;
     }
 
@@ -125,13 +122,14 @@ internal static class DependencyInjection
             Task.FromResult<IReadOnlyList<InstanceFacts>?>(null);
     }
 
-    /// <summary>Gives the rules that all commands of a kind have to those that have no validator of their own.</summary>
-    private static void AddCommonValidator(this IServiceCollection services, Type kind, Type validator)
+    /// <summary>Gives the rules that hold for every message to the commands that have no validator of their own.</summary>
+    private static void AddMessageRules(this IServiceCollection services)
     {
-        foreach (var command in kind.Assembly.GetTypes().Where(type => type.IsClass && type.IsAssignableTo(kind)))
+        foreach (var command in typeof(ISendCommand).Assembly.GetTypes()
+            .Where(type => type.IsClass && type.IsAssignableTo(typeof(ISendCommand))))
         {
             services.TryAddSingleton(
-                typeof(IValidator<>).MakeGenericType(command), validator.MakeGenericType(command));
+                typeof(IValidator<>).MakeGenericType(command), typeof(SendCommandValidator<>).MakeGenericType(command));
         }
     }
 

@@ -169,9 +169,9 @@ internal sealed class CommandsApi(
         VisionId group, string id, string? offset, string? limit, CancellationToken cancellationToken)
     {
         if (!QueryText.TryReadNumber(offset, 0, out int from))
-            return Refusals.Of("offset", ReadCommand.OffsetRule);
+            return Refusals.Of("offset", PageRules.OffsetRule);
         if (!QueryText.TryReadNumber(limit, ReadCommand.MaxLimit, out int most))
-            return Refusals.Of("limit", ReadCommand.LimitRule);
+            return Refusals.Of("limit", PageRules.LimitRule);
         return await mediator.Send(new ReadCommand(group, id, from, most), cancellationToken).ConfigureAwait(false);
     }
 

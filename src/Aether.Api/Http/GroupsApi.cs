@@ -39,7 +39,7 @@ internal sealed class GroupsApi(
         var answer = await mediator.Send(new ReadRoster(admitted.Group, query), cancellationToken).ConfigureAwait(false);
         return answer.Rejection is { } rejection
             ? Problems.Of(context, rejection)
-            : JsonObjects.Answer(writer => RosterWriter.WritePage(writer, answer.Value));
+            : JsonObjects.Answer(writer => RosterWriter.WritePage(writer, answer.Value.Page));
     }
 
     public async Task<IResult> ReadClientAsync(
@@ -79,8 +79,8 @@ internal sealed class GroupsApi(
         if (after is not null && !Position.TryParse(after, out position))
             return Problems.BadRequest("after", Position.Rule);
         if (!QueryText.TryReadNumber(limit, ReadMessages.DefaultLimit, out int most))
-            return Problems.BadRequest("limit", ReadMessagesValidator.LimitRule);
-        var answer = await mediator.Send(new ReadMessages(admitted.Group, position, most), cancellationToken)
+            return Problems.BadRequest("limit", PageRules.LimitRule);
+        var answer = await mediator.Send(new ReadMessages(ChannelName.Group(admitted.Group), position, most), cancellationToken)
             .ConfigureAwait(false);
         if (answer.Rejection is { } rejection)
             return Problems.Of(context, rejection);

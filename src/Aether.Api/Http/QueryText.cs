@@ -1,5 +1,5 @@
 using System.Globalization;
-using Aether.Application.Presence;
+using Aether.Application.Pipeline;
 
 namespace Aether.Api.Http;
 
@@ -29,9 +29,9 @@ internal static class QueryText
     {
         page = default;
         if (!TryReadNumber(offsetText, 0, out int offset))
-            return Refuse("offset", ReadRosterValidator.OffsetRule, out refusal);
-        if (!TryReadNumber(limitText, RosterQuery.MaxLimit, out int limit))
-            return Refuse("limit", ReadRosterValidator.LimitRule, out refusal);
+            return Refuse("offset", PageRules.OffsetRule, out refusal);
+        if (!TryReadNumber(limitText, PageRules.MaxLimit, out int limit))
+            return Refuse("limit", PageRules.LimitRule, out refusal);
         page = (offset, limit);
         refusal = Results.Empty;
         return true;

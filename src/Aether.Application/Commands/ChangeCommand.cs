@@ -11,14 +11,14 @@ namespace Aether.Application.Commands;
 /// <param name="GroupId">The group.</param>
 /// <param name="Id">The command.</param>
 internal sealed record CancelCommand(Sender Sender, VisionId GroupId, string Id)
-    : IRequest<Answer<CommandSummary>>, ICommandRequest;
+    : IRequest<Answer<CommandSummary>>;
 
 /// <summary>Lets the next batch of a command begin that is paused.</summary>
 /// <param name="Sender">On whose behalf: its giver, or whoever has the permission admin.</param>
 /// <param name="GroupId">The group.</param>
 /// <param name="Id">The command.</param>
 internal sealed record ResumeCommand(Sender Sender, VisionId GroupId, string Id)
-    : IRequest<Answer<CommandSummary>>, ICommandRequest;
+    : IRequest<Answer<CommandSummary>>;
 
 /// <summary>Gives the same command to those members that did not succeed.</summary>
 /// <param name="Sender">On whose behalf: its giver, or whoever has the permission admin.</param>
@@ -26,7 +26,7 @@ internal sealed record ResumeCommand(Sender Sender, VisionId GroupId, string Id)
 /// <param name="Id">The command, which has ended.</param>
 /// <param name="RequestId">The sender's own name for the new one: the same one again is the same command.</param>
 internal sealed record RetryCommand(Sender Sender, VisionId GroupId, string Id, string? RequestId)
-    : IRequest<Answer<CommandSummary>>, ICommandRequest;
+    : IRequest<Answer<CommandSummary>>;
 
 /// <summary>Cancels.</summary>
 internal sealed class CancelCommandHandler(ICommandStore store, CommandRunner runner)

@@ -1,3 +1,4 @@
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Domain.Commands;
@@ -12,16 +13,10 @@ namespace Aether.Application.Commands;
 /// <param name="Offset">How many executions are left out.</param>
 /// <param name="Limit">How many at most.</param>
 internal sealed record ReadCommand(VisionId GroupId, string Id, int Offset = 0, int Limit = ReadCommand.MaxLimit)
-    : IRequest<Answer<CommandState>>, ICommandRequest
+    : IRequest<Answer<CommandState>>
 {
     /// <summary>The most executions of one answer, and the most commands of one list.</summary>
-    public const int MaxLimit = 500;
-
-    /// <summary>What <c>offset</c> has to be.</summary>
-    public const string OffsetRule = "must be a whole number from 0";
-
-    /// <summary>What <c>limit</c> has to be.</summary>
-    public const string LimitRule = "must be a whole number from 1 to 500";
+    public const int MaxLimit = PageRules.MaxLimit;
 }
 
 /// <summary>A command and some of its executions, as they were at a moment.</summary>
@@ -30,17 +25,13 @@ internal sealed record ReadCommand(VisionId GroupId, string Id, int Offset = 0, 
 public sealed record CommandState(CommandSummary Command, IReadOnlyList<ExecutionSummary> Executions);
 
 /// <summary>The page must be one that can be had.</summary>
-internal sealed class ReadCommandValidator : CommandRequestValidator<ReadCommand>
+internal sealed class ReadCommandValidator : AbstractValidator<ReadCommand>
 {
     /// <summary>Adds the rules.</summary>
     public ReadCommandValidator()
     {
-        RuleFor(request => request.Offset).GreaterThanOrEqualTo(0)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("offset")
-            .WithMessage(ReadCommand.OffsetRule);
-        RuleFor(request => request.Limit).InclusiveBetween(1, ReadCommand.MaxLimit)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("limit")
-            .WithMessage(ReadCommand.LimitRule);
+        this.HasOffset(request => request.Offset);
+        this.HasLimit(request => request.Limit);
     }
 }
 
@@ -64,7 +55,7 @@ internal sealed class ReadCommandHandler(ICommandStore store) : IRequestHandler<
 /// <param name="After">The version that is known.</param>
 /// <param name="Wait">For how long at most; after that there is no change to tell.</param>
 internal sealed record ReadCommandChanges(VisionId GroupId, string Id, long After, TimeSpan Wait)
-    : IRequest<Answer<CommandState>>, ICommandRequest;
+    : IRequest<Answer<CommandState>>;
 
 /// <summary>Watches for one change.</summary>
 internal sealed class ReadCommandChangesHandler(ICommandStore store, CommandWatches watches, TimeProvider time)
@@ -109,7 +100,7 @@ internal sealed class ReadCommandChangesHandler(ICommandStore store, CommandWatc
 /// <param name="Limit">How many at most.</param>
 internal sealed record ListCommands(
     VisionId GroupId, CommandStatus? Status = null, int Offset = 0, int Limit = ReadCommand.MaxLimit)
-    : IRequest<Answer<CommandListing>>, ICommandRequest;
+    : IRequest<Answer<CommandListing>>;
 
 /// <summary>Some commands of a group, the newest first.</summary>
 /// <param name="Commands">Those of the page.</param>
@@ -117,17 +108,13 @@ internal sealed record ListCommands(
 public sealed record CommandListing(IReadOnlyList<CommandSummary> Commands, int Total);
 
 /// <summary>The page must be one that can be had.</summary>
-internal sealed class ListCommandsValidator : CommandRequestValidator<ListCommands>
+internal sealed class ListCommandsValidator : AbstractValidator<ListCommands>
 {
     /// <summary>Adds the rules.</summary>
     public ListCommandsValidator()
     {
-        RuleFor(request => request.Offset).GreaterThanOrEqualTo(0)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("offset")
-            .WithMessage(ReadCommand.OffsetRule);
-        RuleFor(request => request.Limit).InclusiveBetween(1, ReadCommand.MaxLimit)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("limit")
-            .WithMessage(ReadCommand.LimitRule);
+        this.HasOffset(request => request.Offset);
+        this.HasLimit(request => request.Limit);
     }
 }
 

@@ -1,4 +1,3 @@
-using Aether.Application.Presence;
 using Aether.Domain;
 using Aether.Domain.Commands;
 using MediatR;
@@ -10,7 +9,7 @@ namespace Aether.Application.Commands;
 /// <param name="CommandId">The command.</param>
 /// <param name="Report">What it says.</param>
 internal sealed record ReportExecution(VisionId GroupId, string CommandId, ExecutionReport Report)
-    : IRequest<Answer<ExecutionAnswer>>, ICommandRequest;
+    : IRequest<Answer<ExecutionAnswer>>;
 
 /// <summary>What a member is told.</summary>
 /// <param name="Status">How far its execution is now.</param>
@@ -45,7 +44,7 @@ internal sealed class ReportExecutionHandler(CommandRunner runner)
 /// <param name="ClientId">The member.</param>
 /// <param name="Role">What it is in the group.</param>
 internal sealed record SendExecutionsAgain(VisionId GroupId, VisionId ClientId, Role Role)
-    : IRequest<Outcome>, IClientRequest;
+    : IRequest<Outcome>;
 
 /// <summary>Sends them.</summary>
 internal sealed class SendExecutionsAgainHandler(CommandRunner runner) : IRequestHandler<SendExecutionsAgain, Outcome>

@@ -15,7 +15,7 @@ namespace Aether.Application.Commands;
 /// <param name="What">What is to be done.</param>
 internal sealed record StartCommand(
     Sender Sender, VisionId GroupId, VisionId FromId, string? RequestId, CommandSpecification What)
-    : IRequest<Answer<CommandSummary>>, ICommandRequest;
+    : IRequest<Answer<CommandSummary>>;
 
 /// <summary>Finds whom it is for, has it begin, and sends it to whoever has a turn.</summary>
 internal sealed class StartCommandHandler(

@@ -10,10 +10,11 @@ namespace Aether.Application.Leases;
 /// <param name="Name">Which lease.</param>
 /// <param name="ClientId">The client.</param>
 /// <param name="TtlMs">For how long, in ms; each renewal is good for as long again.</param>
-internal sealed record AcquireLease(VisionId GroupId, VisionId Name, VisionId ClientId, int TtlMs) : ILeaseRequest;
+internal sealed record AcquireLease(VisionId GroupId, VisionId Name, VisionId ClientId, int TtlMs)
+    : IRequest<Answer<LeaseInfo>>;
 
 /// <summary>It is for long enough to be renewed, and no longer than others can wait for one that has died.</summary>
-internal sealed class AcquireLeaseValidator : LeaseRequestValidator<AcquireLease>
+internal sealed class AcquireLeaseValidator : AbstractValidator<AcquireLease>
 {
     /// <summary>What <c>ttl_ms</c> has to be.</summary>
     public const string TtlRule = "must be a whole number from 1000 to 60000";

@@ -7,7 +7,8 @@ namespace Aether.Application.Leases;
 /// <summary>A client, the host or an operator asks who holds a lease.</summary>
 /// <param name="GroupId">The group.</param>
 /// <param name="Name">Which lease.</param>
-internal sealed record ReadLease(VisionId GroupId, VisionId Name) : ILeaseRequest;
+internal sealed record ReadLease(VisionId GroupId, VisionId Name)
+    : IRequest<Answer<LeaseInfo>>;
 
 /// <summary>Asks the store. A lease that nobody ever had is a free one.</summary>
 internal sealed class ReadLeaseHandler(ILeaseStore leases, TimeProvider time)

@@ -9,7 +9,8 @@ namespace Aether.Application.Leases;
 /// <param name="Name">Which lease.</param>
 /// <param name="ClientId">The client.</param>
 /// <param name="Term">In which term it holds it.</param>
-internal sealed record RenewLease(VisionId GroupId, VisionId Name, VisionId ClientId, long Term) : ILeaseRequest;
+internal sealed record RenewLease(VisionId GroupId, VisionId Name, VisionId ClientId, long Term)
+    : IRequest<Answer<LeaseInfo>>;
 
 /// <summary>Asks the store, which refuses whoever does not hold it.</summary>
 internal sealed class RenewLeaseHandler(ILeaseStore leases, TimeProvider time)

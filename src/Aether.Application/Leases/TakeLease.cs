@@ -7,7 +7,8 @@ namespace Aether.Application.Leases;
 /// <summary>The host or an operator takes a lease from whoever holds it.</summary>
 /// <param name="GroupId">The group.</param>
 /// <param name="Name">Which lease.</param>
-internal sealed record TakeLease(VisionId GroupId, VisionId Name) : ILeaseRequest;
+internal sealed record TakeLease(VisionId GroupId, VisionId Name)
+    : IRequest<Answer<LeaseInfo>>;
 
 /// <summary>Asks the store. One that nobody holds stays free.</summary>
 internal sealed class TakeLeaseHandler(ILeaseStore leases, TimeProvider time)

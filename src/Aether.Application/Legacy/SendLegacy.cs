@@ -1,6 +1,4 @@
 using Aether.Application.Ports;
-using Aether.Domain;
-using FluentValidation;
 using MediatR;
 
 namespace Aether.Application.Legacy;
@@ -8,15 +6,6 @@ namespace Aether.Application.Legacy;
 /// <summary>Sends what a V1 or V2 client said to where it goes.</summary>
 /// <param name="Message">What it said.</param>
 internal sealed record SendLegacy(LegacyMessage Message) : IRequest<Outcome>;
-
-/// <summary>V1 and V2 had no rules but that somebody speaks.</summary>
-internal sealed class SendLegacyValidator : AbstractValidator<SendLegacy>
-{
-    /// <summary>Adds the rule.</summary>
-    public SendLegacyValidator() =>
-        RuleFor(command => command.Message.FromId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("from_id").WithMessage("is required");
-}
 
 /// <summary>Publishes on the one channel of the legacy endpoint.</summary>
 internal sealed class SendLegacyHandler(ILegacyBus bus) : IRequestHandler<SendLegacy, Outcome>

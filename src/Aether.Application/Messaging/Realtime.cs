@@ -47,7 +47,8 @@ internal sealed partial class Realtime(
 
     public Task<Answer<RosterPage>> Roster(
         string groupId, RosterQuery? query = null, CancellationToken cancellationToken = default) =>
-        mediator.Send(new ReadRoster(Id(groupId, nameof(groupId)), query ?? new RosterQuery()), cancellationToken);
+        ToPageAsync(mediator.Send(
+            new ReadRoster(Id(groupId, nameof(groupId)), query ?? new RosterQuery()), cancellationToken));
 
     public Task<Answer<Member>> Client(
         string groupId, string clientId, CancellationToken cancellationToken = default) =>
@@ -66,7 +67,7 @@ internal sealed partial class Realtime(
         var position = default(Position);
         if (after is not null && !Position.TryParse(after, out position))
             throw new ArgumentException(Position.Rule, nameof(after));
-        return mediator.Send(new ReadMessages(Id(groupId, nameof(groupId)), position, limit), cancellationToken);
+        return mediator.Send(new ReadMessages(ChannelName.Group(Id(groupId, nameof(groupId))), position, limit), cancellationToken);
     }
 
     public Task<Answer<LeaseInfo>> Lease(string groupId, string name, CancellationToken cancellationToken = default) =>
@@ -79,6 +80,12 @@ internal sealed partial class Realtime(
     public Task<Outcome> Disconnect(string groupId, string clientId, CancellationToken cancellationToken = default) =>
         mediator.Send(
             new Disconnect(Id(groupId, nameof(groupId)), Id(clientId, nameof(clientId))), cancellationToken);
+
+    private static async Task<Answer<RosterPage>> ToPageAsync(Task<Answer<RosterReply>> reading)
+    {
+        var answer = await reading.ConfigureAwait(false);
+        return answer.Rejection is { } rejection ? rejection : answer.Value.Page;
+    }
 
     private Task<Outcome> Send(Message message, CancellationToken cancellationToken) =>
         mediator.Send(MessageCommands.From(Sender.Host, message), cancellationToken);

@@ -12,4 +12,8 @@ internal static class Refusals
 
     public static Rejection Of(string field, string rule) =>
         new(ErrorCode.InvalidMessage, rule, field) { IsForgiven = true };
+
+    /// <summary>The same of a field that a client has in the payload of its message.</summary>
+    public static Rejection InPayload(this Rejection rejection) =>
+        rejection with { Field = "payload." + rejection.Field, IsForgiven = true };
 }

@@ -1,6 +1,5 @@
 using Aether.Application.Ports;
 using Aether.Domain;
-using FluentValidation;
 using MediatR;
 
 namespace Aether.Application.Presence;
@@ -9,15 +8,6 @@ namespace Aether.Application.Presence;
 /// <param name="GroupId">The group.</param>
 /// <param name="Role">Only those of this role; <see langword="null"/>: of any.</param>
 internal sealed record CountClients(VisionId GroupId, Role? Role = null) : IRequest<Answer<int>>;
-
-/// <summary>The group must be known.</summary>
-internal sealed class CountClientsValidator : AbstractValidator<CountClients>
-{
-    /// <summary>Adds the rule.</summary>
-    public CountClientsValidator() =>
-        RuleFor(query => query.GroupId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
-}
 
 /// <summary>Counts the members of the group that fit.</summary>
 internal sealed class CountClientsHandler(IPresenceStore presence) : IRequestHandler<CountClients, Answer<int>>

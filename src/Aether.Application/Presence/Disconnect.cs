@@ -13,7 +13,7 @@ namespace Aether.Application.Presence;
 /// client.
 /// </param>
 internal sealed record Disconnect(VisionId GroupId, VisionId ClientId, string? SupersededBy = null)
-    : IRequest<Outcome>, IClientRequest;
+    : IRequest<Outcome>;
 
 /// <summary>
 /// Says so on the client's own channel: exactly the instances that have a connection of the client hear it, and all

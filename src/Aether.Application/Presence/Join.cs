@@ -9,7 +9,7 @@ namespace Aether.Application.Presence;
 /// <param name="ClientId">The client.</param>
 /// <param name="Role">What the client is in the group.</param>
 internal sealed record Join(VisionId GroupId, VisionId ClientId, Role Role)
-    : IRequest<Outcome>, IClientRequest;
+    : IRequest<Outcome>;
 
 /// <summary>Registers the connection; the watcher tells the group if its client was not there before.</summary>
 internal sealed class JoinHandler(IPresenceStore presence, IPresenceWatcher watcher) : IRequestHandler<Join, Outcome>

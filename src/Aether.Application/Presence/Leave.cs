@@ -8,7 +8,7 @@ namespace Aether.Application.Presence;
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The client.</param>
 internal sealed record Leave(VisionId GroupId, VisionId ClientId)
-    : IRequest<Outcome>, IClientRequest;
+    : IRequest<Outcome>;
 
 /// <summary>Takes the connection back; the watcher tells the group if it was its client's last one.</summary>
 /// <param name="presence">Where it is taken back.</param>

@@ -13,7 +13,7 @@ internal sealed class MembersSnapshot : IReadOnlyList<Member>
     private const int MaxPages = 128;
 
     private readonly Member[] members;
-    private readonly ConcurrentDictionary<(Role? Role, int Offset, int Limit), Page> pages = new();
+    private readonly ConcurrentDictionary<(Role? Role, int Offset, int Limit), RosterReply> pages = new();
 
     private MembersSnapshot(Member[] sorted) => members = sorted;
 
@@ -28,19 +28,19 @@ internal sealed class MembersSnapshot : IReadOnlyList<Member>
     public Member this[int index] => members[index];
 
     /// <summary>The page of a list of members, whoever read it.</summary>
-    internal static Page PageOf(IReadOnlyList<Member> members, RosterQuery query) =>
+    internal static RosterReply PageOf(IReadOnlyList<Member> members, RosterQuery query) =>
         members is MembersSnapshot snapshot && query is { State: [], Sort: { By: RosterOrder.ClientId, Descending: false } }
             ? snapshot.PageOf(query)
-            : new Page(RosterSpecification.Of(query).PageOf(members, query.Offset, query.Limit));
+            : new RosterReply(RosterSpecification.Of(query).PageOf(members, query.Offset, query.Limit));
 
-    private Page PageOf(RosterQuery query)
+    private RosterReply PageOf(RosterQuery query)
     {
         var key = (query.Role, query.Offset, query.Limit);
         if (pages.TryGetValue(key, out var page))
             return page;
         var fitting = query.Role is { } role ? Array.FindAll(members, member => member.Role == role) : members;
         int from = Math.Min(query.Offset, fitting.Length);
-        page = new Page(new RosterPage(fitting[from..Math.Min(fitting.Length, from + query.Limit)], fitting.Length));
+        page = new RosterReply(new RosterPage(fitting[from..Math.Min(fitting.Length, from + query.Limit)], fitting.Length));
         return pages.Count < MaxPages ? pages.GetOrAdd(key, page) : page;
     }
 
@@ -48,16 +48,16 @@ internal sealed class MembersSnapshot : IReadOnlyList<Member>
     public IEnumerator<Member> GetEnumerator() => members.AsEnumerable().GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}
 
-    /// <summary>A page, and its JSON for who asks over a socket.</summary>
-    internal sealed class Page(RosterPage page)
-    {
-        private readonly Lazy<ReadOnlyMemory<byte>> payload = new(() => RosterWriter.Payload(page));
+/// <summary>A page, and its JSON for who asks over a socket; both are shared by all who ask for the same.</summary>
+internal sealed class RosterReply(RosterPage page)
+{
+    private readonly Lazy<ReadOnlyMemory<byte>> payload = new(() => RosterWriter.Payload(page));
 
-        /// <summary>The members.</summary>
-        public RosterPage Roster => page;
+    /// <summary>The members.</summary>
+    public RosterPage Page => page;
 
-        /// <summary>The payload of the answer.</summary>
-        public ReadOnlyMemory<byte> Payload => payload.Value;
-    }
+    /// <summary>The payload of the answer.</summary>
+    public ReadOnlyMemory<byte> Payload => payload.Value;
 }

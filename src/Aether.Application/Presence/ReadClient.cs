@@ -8,7 +8,7 @@ namespace Aether.Application.Presence;
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The client.</param>
 internal sealed record ReadClient(VisionId GroupId, VisionId ClientId)
-    : IRequest<Answer<Member>>, IClientRequest;
+    : IRequest<Answer<Member>>;
 
 /// <summary>Finds the client among the members of the group.</summary>
 internal sealed class ReadClientHandler(IPresenceStore presence) : IRequestHandler<ReadClient, Answer<Member>>

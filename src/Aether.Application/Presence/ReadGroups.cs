@@ -1,3 +1,4 @@
+using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Domain;
 using FluentValidation;
@@ -23,12 +24,8 @@ internal sealed class ReadGroupsValidator : AbstractValidator<ReadGroups>
     /// <summary>Adds the rules.</summary>
     public ReadGroupsValidator()
     {
-        RuleFor(query => query.Offset).GreaterThanOrEqualTo(0)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("offset")
-            .WithMessage(ReadRosterValidator.OffsetRule);
-        RuleFor(query => query.Limit).InclusiveBetween(1, RosterQuery.MaxLimit)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("limit")
-            .WithMessage(ReadRosterValidator.LimitRule);
+        this.HasOffset(query => query.Offset);
+        this.HasLimit(query => query.Limit);
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Aether.Application.Pipeline;
 using Aether.Domain;
 
 namespace Aether.Application.Presence;
@@ -10,7 +11,7 @@ namespace Aether.Application.Presence;
 public sealed record RosterQuery
 {
     /// <summary>The most members on one page.</summary>
-    public const int MaxLimit = 500;
+    public const int MaxLimit = PageRules.MaxLimit;
 
     /// <summary>The most <see cref="State"/> filters; each one reads every member's state.</summary>
     public const int MaxFilters = 8;

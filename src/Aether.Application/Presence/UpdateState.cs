@@ -15,7 +15,7 @@ internal sealed record UpdateState(Sender Sender, Message Message) : ISendComman
     public const int MaxStateBytes = 2_048;
 }
 
-/// <summary>The state has to be an object of a size that a roster can hold many of.</summary>
+/// <summary>A client speaks of itself in its own group only.</summary>
 internal sealed class UpdateStateValidator : SendCommandValidator<UpdateState>
 {
     /// <summary>Adds the rules.</summary>
@@ -31,23 +31,23 @@ internal sealed class UpdateStateValidator : SendCommandValidator<UpdateState>
             .WithErrorCode(ErrorCode.InvalidMessage.Name)
             .OverridePropertyName("group_id")
             .WithMessage("must be the connection's own group for msg_type presence");
-        RuleFor(command => command.Message.Payload)
-            .Must(payload => ClientState.Of(payload) is { Length: > 0 and <= UpdateState.MaxStateBytes })
-            .WithErrorCode(ErrorCode.InvalidMessage.Name)
-            .OverridePropertyName("payload")
-            .WithMessage("must hold state, an object of at most 2,048 bytes");
     }
 }
 
-/// <summary>Keeps the state and tells the group.</summary>
+/// <summary>Keeps the state, an object of a size that a roster can hold many of, and tells the group.</summary>
 internal sealed class UpdateStateHandler(StateUpdates updates) : IRequestHandler<UpdateState, Outcome>
 {
+    private static readonly Rejection WrongState =
+        new(ErrorCode.InvalidMessage, "must hold state, an object of at most 2,048 bytes", "payload");
+
     /// <inheritdoc/>
     public Task<Outcome> Handle(UpdateState request, CancellationToken cancellationToken)
     {
         var (sender, message) = (request.Sender, request.Message);
-        return updates.SetAsync(
-            sender.GroupId, sender.ClientId, ClientState.Of(message.Payload), answered: message.Id is not null);
+        var state = ClientState.Of(message.Payload);
+        return state.Length is > 0 and <= UpdateState.MaxStateBytes
+            ? updates.SetAsync(sender.GroupId, sender.ClientId, state, answered: message.Id is not null)
+            : Task.FromResult(Outcome.Rejected(WrongState));
     }
 }
 

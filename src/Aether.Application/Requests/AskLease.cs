@@ -16,27 +16,19 @@ internal sealed record AskLease(Sender Sender, Message Message) : ISendCommand;
 /// <summary>Carries out what was asked, and answers with the lease as it is then.</summary>
 internal sealed class AskLeaseHandler(
     [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
-    : IRequestHandler<AskLease, Outcome>
+    : ServerRequestHandler<AskLease>(messages)
 {
     /// <inheritdoc/>
-    public async Task<Outcome> Handle(AskLease request, CancellationToken cancellationToken)
+    protected override async Task<Outcome> AnswerAsync(
+        AskLease request, JsonElement payload, CancellationToken cancellationToken)
     {
-        var (sender, question) = (request.Sender, request.Message);
-        if (LeaseQuestion.TryRead(question, out var asked) is { } wrong)
+        if (LeaseQuestion.TryRead(request.Message, payload, out var asked) is { } wrong)
             return Outcome.Rejected(wrong);
         var answer = await mediator.Send(asked!, cancellationToken).ConfigureAwait(false);
-        return answer.Rejection is { } rejection
-            ? Outcome.Rejected(Told(rejection))
-            : Outcome.Answer(messages.Reply(
-                sender.ClientId, sender.GroupId, question.Id!, LeaseWriter.Payload(answer.Value)));
+        if (answer.Rejection is not { } rejection)
+            return Reply(request, LeaseWriter.Payload(answer.Value));
+        return Outcome.Rejected(rejection.Field is null ? rejection with { IsForgiven = true } : rejection.InPayload());
     }
-
-    // What is wrong is in the payload, and the message that asked was a valid one.
-    private static Rejection Told(Rejection rejection) => rejection with
-    {
-        Field = rejection.Field is { } field ? "payload." + field : null,
-        IsForgiven = true,
-    };
 }
 
 /// <summary>What a client asks of a lease.</summary>
@@ -49,14 +41,11 @@ internal static class LeaseQuestion
 
     /// <summary>Reads what a client asks.</summary>
     /// <returns>What is wrong with it, if anything.</returns>
-    public static Rejection? TryRead(Message question, out ILeaseRequest? asked)
+    public static Rejection? TryRead(Message question, JsonElement payload, out IRequest<Answer<LeaseInfo>>? asked)
     {
         asked = null;
-        using var document = JsonDocument.Parse(question.Payload);
-        var payload = document.RootElement;
         var (group, client) = (question.GroupId, question.FromId);
-        if (!(payload.TryGetProperty("name", out var text) && text.ValueKind == JsonValueKind.String
-                && VisionId.TryParse(text.GetString(), out var name)))
+        if (!VisionId.TryParse(payload.Text("name"), out var name))
             return Refusals.Of("payload.name", VisionId.Rule);
         if (question.Cmd == "lease.get")
         {
@@ -65,19 +54,16 @@ internal static class LeaseQuestion
         }
         if (question.Cmd == "lease.acquire")
         {
-            if (!(Number(payload, "ttl_ms") is { } number && number.TryGetInt32(out int ttlMs)))
+            if (!payload.Has("ttl_ms", out _) || !payload.TryReadNumber("ttl_ms", 0, out int ttlMs))
                 return Refusals.Of("payload.ttl_ms", AcquireLeaseValidator.TtlRule);
             asked = new AcquireLease(group, name, client, ttlMs);
             return null;
         }
-        if (!(Number(payload, "term") is { } given && given.TryGetInt64(out long term) && term > 0))
+        if (!payload.Has("term", out _) || !payload.TryReadNumber("term", 1, long.MaxValue, 0, out long term))
             return Refusals.Of("payload.term", TermRule);
         asked = question.Cmd == "lease.renew"
             ? new RenewLease(group, name, client, term)
             : new ReleaseLease(group, name, client, term);
         return null;
     }
-
-    private static JsonElement? Number(JsonElement payload, string name) =>
-        payload.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value : null;
 }

@@ -190,18 +190,17 @@ internal static class CommandQuestions
     /// <summary>Reads which page is asked for.</summary>
     public static Rejection? TryReadPage(JsonElement payload, out int offset, out int limit)
     {
-        (offset, limit) = (0, ReadCommand.MaxLimit);
-        if (!payload.TryReadNumber("offset", 0, int.MaxValue, 0, out long from))
-            return Refusals.Of("payload.offset", ReadCommand.OffsetRule);
-        if (!payload.TryReadNumber("limit", 1, ReadCommand.MaxLimit, ReadCommand.MaxLimit, out long most))
-            return Refusals.Of("payload.limit", ReadCommand.LimitRule);
-        (offset, limit) = ((int)from, (int)most);
-        return null;
+        limit = PageRules.MaxLimit;
+        if (!payload.TryReadNumber("offset", 0, out offset))
+            return Refusals.Of("payload.offset", PageRules.OffsetRule);
+        return payload.TryReadNumber("limit", PageRules.MaxLimit, out limit)
+            ? null
+            : Refusals.Of("payload.limit", PageRules.LimitRule);
     }
 
     /// <summary>The same with its field where a client has it.</summary>
     public static Rejection InPayload(Rejection rejection) =>
         rejection is { Field: "command_id" or "to" or "cmd" or "offset" or "limit" }
-            ? rejection with { Field = Prefix + rejection.Field }
+            ? rejection.InPayload()
             : rejection;
 }

@@ -13,6 +13,14 @@ internal static class PayloadFields
     public static bool Has(this JsonElement payload, string name, out JsonElement value) =>
         payload.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
 
+    /// <summary>Reads a whole number that may be left out; within which bounds, whoever asked for it says.</summary>
+    public static bool TryReadNumber(this JsonElement payload, string name, int otherwise, out int number)
+    {
+        number = otherwise;
+        return !payload.Has(name, out var value)
+            || (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out number));
+    }
+
     /// <summary>Reads a whole number that may be left out.</summary>
     public static bool TryReadNumber(this JsonElement payload, string name, long from, long to, long otherwise, out long number)
     {

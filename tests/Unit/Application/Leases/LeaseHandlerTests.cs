@@ -73,7 +73,7 @@ public sealed class LeaseHandlerTests : IDisposable
         AnswerAcquire(result);
         leases.RenewAsync(default, default, default, Cancellation).ReturnsForAnyArgs(result);
         leases.ReleaseAsync(default, default, default, Cancellation).ReturnsForAnyArgs(result);
-        foreach (var request in (ILeaseRequest[])
+        foreach (var request in (IRequest<Answer<LeaseInfo>>[])
             [
                 new AcquireLease(Some.Group, Name, Some.Client, 1_000),
                 new RenewLease(Some.Group, Name, Some.Client, 3),
@@ -98,23 +98,9 @@ public sealed class LeaseHandlerTests : IDisposable
         Assert.Equal(taken ? null : "ttl_ms", answer.Rejection?.Field);
     }
 
-    [Fact]
-    public async Task Request_IsRefused_GivenNoGroupOrName()
-    {
-        foreach (var (request, field) in ((ILeaseRequest, string)[])
-            [
-                (new ReadLease(default, Name), "group_id"),
-                (new ReadLease(Some.Group, default), "name"),
-                (new TakeLease(Some.Group, default), "name"),
-                (new AcquireLease(Some.Group, default, Some.Client, 1_000), "name"),
-            ])
-            Assert.Equal(field, (await SendAsync(request)).Rejection?.Field);
-        Assert.Empty(leases.ReceivedCalls());
-    }
-
     private void AnswerAcquire(LeaseResult result) =>
         leases.AcquireAsync(default, default, default, default, Cancellation).ReturnsForAnyArgs(result);
 
-    private Task<Answer<LeaseInfo>> SendAsync(ILeaseRequest request) =>
+    private Task<Answer<LeaseInfo>> SendAsync(IRequest<Answer<LeaseInfo>> request) =>
         provider.GetRequiredService<IMediator>().Send(request, Cancellation);
 }

@@ -115,20 +115,6 @@ public sealed class PresenceHandlerTests
         Assert.Equal(JsonValueKind.Null, payload.RootElement.GetProperty("role").ValueKind);
     }
 
-    [Theory]
-    [InlineData(false, true, "group_id")]
-    [InlineData(true, false, "client_id")]
-    [InlineData(true, true, null)]
-    public void Validate_NeedsBothIds_GivenJoinOrLeave(bool hasGroup, bool hasClient, string? field)
-    {
-        var group = hasGroup ? Some.Group : default;
-        var client = hasClient ? Some.Client : default;
-        var join = new ClientRequestValidator<Join>().Validate(new Join(group, client, Role.None));
-        var leave = new ClientRequestValidator<Leave>().Validate(new Leave(group, client));
-        Assert.Equal(field, join.Errors.SingleOrDefault()?.PropertyName);
-        Assert.Equal(field, leave.Errors.SingleOrDefault()?.PropertyName);
-    }
-
     private void Answer(PresenceTransition transition, Member? member)
     {
         var change = new PresenceChange(transition, member);

@@ -27,7 +27,7 @@ public sealed class PresenceQueryTests
 
         var answer = await Handle(new ReadRoster(Some.Group, new RosterQuery { Limit = 1 }));
 
-        Assert.Equal((Worker, 2), (answer.Value.Members.Single(), answer.Value.Total));
+        Assert.Equal((Worker, 2), (answer.Value.Page.Members.Single(), answer.Value.Page.Total));
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class PresenceQueryTests
     private void Members(VisionId group, params Member[] members) =>
         presence.GetMembersAsync(group, Arg.Any<CancellationToken>()).Returns(members);
 
-    private Task<Answer<RosterPage>> Handle(ReadRoster query) =>
+    private Task<Answer<RosterReply>> Handle(ReadRoster query) =>
         new ReadRosterHandler(presence).Handle(query, Cancellation);
 
     private Task<Answer<Member>> Handle(ReadClient query) =>

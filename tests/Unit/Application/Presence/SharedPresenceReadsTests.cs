@@ -142,13 +142,13 @@ public sealed class SharedPresenceReadsTests : IDisposable
 
         foreach (var list in new IReadOnlyList<Member>[] { members, snapshot })
         {
-            var page = MembersSnapshot.PageOf(list, query).Roster;
+            var page = MembersSnapshot.PageOf(list, query).Page;
             Assert.Equal(clients, string.Join(',', page.Members.Select(member => member.ClientId.Value)));
             Assert.Equal(total, page.Total);
         }
         Assert.Same(MembersSnapshot.PageOf(snapshot, query), MembersSnapshot.PageOf(snapshot, query));
         var sorted = query with { Sort = new RosterSort(RosterOrder.ClientId, Descending: true) };
-        Assert.Equal(total, MembersSnapshot.PageOf(snapshot, sorted).Roster.Total);
+        Assert.Equal(total, MembersSnapshot.PageOf(snapshot, sorted).Page.Total);
     }
 
     private static Member MemberOf(string client, Role role = Role.Worker) => new(

@@ -1,34 +1,7 @@
 using Aether.Application.Ports;
 using Aether.Domain;
-using FluentValidation;
-using MediatR;
 
 namespace Aether.Application.Leases;
-
-/// <summary>A request about one lease of a group.</summary>
-internal interface ILeaseRequest : IRequest<Answer<LeaseInfo>>
-{
-    /// <summary>The group.</summary>
-    VisionId GroupId { get; }
-
-    /// <summary>Which of its leases.</summary>
-    VisionId Name { get; }
-}
-
-/// <summary>Which lease it is about must be known: the rules of each such request.</summary>
-/// <typeparam name="TRequest">The request.</typeparam>
-internal class LeaseRequestValidator<TRequest> : AbstractValidator<TRequest>
-    where TRequest : ILeaseRequest
-{
-    /// <summary>Adds the rules.</summary>
-    public LeaseRequestValidator()
-    {
-        RuleFor(request => request.GroupId).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("group_id").WithMessage("is required");
-        RuleFor(request => request.Name).Must(id => !id.IsEmpty)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("name").WithMessage("is required");
-    }
-}
 
 /// <summary>What a store's answer means for whoever asked.</summary>
 internal static class LeaseResults
