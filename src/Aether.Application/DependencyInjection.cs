@@ -125,11 +125,11 @@ internal static class DependencyInjection
     /// <summary>Gives the rules that hold for every message to the commands that have no validator of their own.</summary>
     private static void AddMessageRules(this IServiceCollection services)
     {
-        foreach (var command in typeof(ISendCommand).Assembly.GetTypes()
-            .Where(type => type.IsClass && type.IsAssignableTo(typeof(ISendCommand))))
+        foreach (var command in typeof(IMessageCommand).Assembly.GetTypes()
+            .Where(type => type.IsClass && type.IsAssignableTo(typeof(IMessageCommand))))
         {
             services.TryAddSingleton(
-                typeof(IValidator<>).MakeGenericType(command), typeof(SendCommandValidator<>).MakeGenericType(command));
+                typeof(IValidator<>).MakeGenericType(command), typeof(MessageCommandValidator<>).MakeGenericType(command));
         }
     }
 

@@ -108,7 +108,7 @@ internal sealed class ClientConnection : SocketConnection
     {
         Outcome? decided;
         using (WithoutReading())
-            decided = await Services.Handlers!.MessageAsync(heard, (ISendCommand)command).ConfigureAwait(false);
+            decided = await Services.Handlers!.MessageAsync(heard, (IMessageCommand)command).ConfigureAwait(false);
         if (decided is not null)
             await AnswerAsync(message, decided).ConfigureAwait(false);
         // Whoever was removed meanwhile says nothing any more.

@@ -69,7 +69,7 @@ internal sealed class HandlerDispatcher
 
     /// <summary>A client's message has become a command, which is not carried out yet.</summary>
     /// <returns>What became of it; <see langword="null"/>: it is to be carried out.</returns>
-    public Task<Outcome?> MessageAsync(RealtimeConnection connection, ISendCommand command)
+    public Task<Outcome?> MessageAsync(RealtimeConnection connection, IMessageCommand command)
     {
         ArgumentNullException.ThrowIfNull(command);
         // What its sender may not send is refused without the host, by whoever would carry it out.
@@ -86,7 +86,7 @@ internal sealed class HandlerDispatcher
 
     // Of what goes to the server itself only that which it would not know: the rest is its own business with a client, and
     // may hold a credential.
-    private static bool Hears(ISendCommand command) => command.Message switch
+    private static bool Hears(IMessageCommand command) => command.Message switch
     {
         { Type: not (MessageType.Msg or MessageType.Cmd) } => false,
         { Target: Target.Direct } message when message.ToId == VisionId.Server =>
@@ -94,7 +94,7 @@ internal sealed class HandlerDispatcher
         _ => true,
     };
 
-    private Outcome? ToOutcome(MessageResult? result, ISendCommand command)
+    private Outcome? ToOutcome(MessageResult? result, IMessageCommand command)
     {
         if (result is null)
             throw new InvalidOperationException("a handler has to say what is to become of a message");

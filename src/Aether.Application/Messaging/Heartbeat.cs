@@ -8,7 +8,7 @@ namespace Aether.Application.Messaging;
 /// <summary>A client says that it is alive; with target echo it hears the same back, and can time it.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message.</param>
-internal sealed record Heartbeat(Sender Sender, Message Message) : ISendCommand;
+internal sealed record Heartbeat(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary>Refreshes the sender's presence. Nothing is published.</summary>
 internal sealed class HeartbeatHandler(IPresenceStore presence, TimeProvider time) : IRequestHandler<Heartbeat, Outcome>

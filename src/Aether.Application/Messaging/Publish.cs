@@ -12,10 +12,10 @@ namespace Aether.Application.Messaging;
 /// <summary>Sends a message to whomever its target names.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message, with its group resolved.</param>
-internal sealed record Publish(Sender Sender, Message Message) : ISendCommand;
+internal sealed record Publish(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary>A broadcast needs the permission, and a direct message a receiver.</summary>
-internal sealed class PublishValidator : SendCommandValidator<Publish>
+internal sealed class PublishValidator : MessageCommandValidator<Publish>
 {
     /// <summary>Adds the rules. One for both, since each costs something for every message.</summary>
     public PublishValidator() =>

@@ -12,7 +12,7 @@ internal sealed class CommandRules(IServiceProvider services)
 
     /// <summary>Finds the first rule that a command breaks.</summary>
     /// <returns><see langword="null"/> where it breaks none.</returns>
-    public Rejection? Check(ISendCommand command)
+    public Rejection? Check(IMessageCommand command)
     {
         var validators = found.GetOrAdd(
             command.GetType(),

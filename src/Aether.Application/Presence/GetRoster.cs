@@ -11,10 +11,10 @@ namespace Aether.Application.Presence;
 /// <summary>A client asks who is present in its group.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The question; its payload may hold role, offset and limit.</param>
-internal sealed record GetRoster(Sender Sender, Message Message) : ISendCommand;
+internal sealed record GetRoster(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary>The question has to be one that there is.</summary>
-internal sealed class GetRosterValidator : SendCommandValidator<GetRoster>
+internal sealed class GetRosterValidator : MessageCommandValidator<GetRoster>
 {
     /// <summary>Adds the rules.</summary>
     public GetRosterValidator()

@@ -9,14 +9,14 @@ namespace Aether.Application.Presence;
 /// <summary>A client says something of itself to its group.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The message; its payload holds the state.</param>
-internal sealed record UpdateState(Sender Sender, Message Message) : ISendCommand
+internal sealed record UpdateState(Sender Sender, Message Message) : IMessageCommand
 {
     /// <summary>The longest state, in bytes of its JSON.</summary>
     public const int MaxStateBytes = 2_048;
 }
 
 /// <summary>A client speaks of itself in its own group only.</summary>
-internal sealed class UpdateStateValidator : SendCommandValidator<UpdateState>
+internal sealed class UpdateStateValidator : MessageCommandValidator<UpdateState>
 {
     /// <summary>Adds the rules.</summary>
     public UpdateStateValidator()

@@ -11,7 +11,7 @@ namespace Aether.Application.Requests;
 /// <summary><c>lease.acquire</c> and its like: a client asks for a lease of its group, or about one.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The question; its cmd says what, its payload holds name, and ttl_ms or term.</param>
-internal sealed record AskLease(Sender Sender, Message Message) : ISendCommand;
+internal sealed record AskLease(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary>Carries out what was asked, and answers with the lease as it is then.</summary>
 internal sealed class AskLeaseHandler(

@@ -11,19 +11,19 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Aether.Application.Requests;
 
 /// <summary><c>command.start</c>: a client gives a command.</summary>
-internal sealed record StartOwnCommand(Sender Sender, Message Message) : ISendCommand;
+internal sealed record StartOwnCommand(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary><c>command.get</c>: a client reads a command.</summary>
-internal sealed record GetCommand(Sender Sender, Message Message) : ISendCommand;
+internal sealed record GetCommand(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary><c>command.list</c>: a client reads which commands there are.</summary>
-internal sealed record GetCommands(Sender Sender, Message Message) : ISendCommand;
+internal sealed record GetCommands(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary><c>command.cancel</c>, <c>command.resume</c> and <c>command.retry</c>: a client changes a command.</summary>
-internal sealed record ChangeCommand(Sender Sender, Message Message) : ISendCommand;
+internal sealed record ChangeCommand(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary><c>command.watch</c>: a client wants to be told what becomes of a command.</summary>
-internal sealed record WatchCommand(Sender Sender, Message Message) : ISendCommand;
+internal sealed record WatchCommand(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary>Has it begin, and the connection told from then on.</summary>
 internal sealed class StartOwnCommandHandler(

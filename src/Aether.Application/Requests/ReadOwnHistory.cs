@@ -12,7 +12,7 @@ namespace Aether.Application.Requests;
 /// <summary><c>history.read</c>: a client reads what was kept on one of its own channels.</summary>
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The question; its payload holds channel, after and limit.</param>
-internal sealed record ReadOwnHistory(Sender Sender, Message Message) : ISendCommand;
+internal sealed record ReadOwnHistory(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary>Reads the page that was asked for, no longer than a message may be.</summary>
 internal sealed class ReadOwnHistoryHandler(

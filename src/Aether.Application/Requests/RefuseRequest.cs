@@ -8,7 +8,7 @@ namespace Aether.Application.Requests;
 /// <param name="Sender">On whose behalf.</param>
 /// <param name="Message">The question.</param>
 /// <param name="Rejection">Why it cannot be answered.</param>
-internal sealed record RefuseRequest(Sender Sender, Message Message, Rejection Rejection) : ISendCommand;
+internal sealed record RefuseRequest(Sender Sender, Message Message, Rejection Rejection) : IMessageCommand;
 
 /// <summary>Says why.</summary>
 internal sealed class RefuseRequestHandler : IRequestHandler<RefuseRequest, Outcome>

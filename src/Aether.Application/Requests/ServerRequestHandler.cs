@@ -8,7 +8,7 @@ namespace Aether.Application.Requests;
 /// <summary>Answers what a client asks the server itself: reads the payload, and writes the reply.</summary>
 /// <typeparam name="TRequest">The request.</typeparam>
 internal abstract class ServerRequestHandler<TRequest>(ServerMessages messages) : IRequestHandler<TRequest, Outcome>
-    where TRequest : ISendCommand
+    where TRequest : IMessageCommand
 {
     /// <inheritdoc/>
     public async Task<Outcome> Handle(TRequest request, CancellationToken cancellationToken)

@@ -12,7 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Aether.Application.Requests;
 
 /// <summary><c>execution.update</c>: a member says how far it is.</summary>
-internal sealed record UpdateExecution(Sender Sender, Message Message) : ISendCommand;
+internal sealed record UpdateExecution(Sender Sender, Message Message) : IMessageCommand;
 
 /// <summary>Lets it in, and says whether the member has to stop.</summary>
 internal sealed class UpdateExecutionHandler(
@@ -46,7 +46,7 @@ internal sealed class UpdateExecutionHandler(
 /// <summary>
 /// An answer by hand of a member to the server, which gave the command itself: over HTTP, or out of the host's code.
 /// </summary>
-internal sealed record AnswerByHand(Sender Sender, Message Message, ExecutionId Execution) : ISendCommand;
+internal sealed record AnswerByHand(Sender Sender, Message Message, ExecutionId Execution) : IMessageCommand;
 
 /// <summary>Takes it for a report.</summary>
 internal sealed class AnswerByHandHandler(PlainReports reports, ServerMessages messages, LeaseGuard? guard = null)

@@ -29,7 +29,7 @@ public sealed class MessageCommandsTests
     {
         var (sender, message) = (Some.Sender(), Some.Message with { Type = type, Target = target });
 
-        var from = Assert.IsAssignableFrom<ISendCommand>(MessageCommands.From(sender, message));
+        var from = Assert.IsAssignableFrom<IMessageCommand>(MessageCommands.From(sender, message));
 
         Assert.Equal(command, from.GetType());
         Assert.Same(sender, from.Sender);

@@ -104,7 +104,7 @@ public sealed class SendValidatorTests
             "group" => Publishing(Target.Group),
             "broadcast" => Publishing(Target.Broadcast),
             "echo" => Publishing(Target.Echo),
-            _ => new SendCommandValidator<Heartbeat>().Validate(new Heartbeat(sender, message)),
+            _ => new MessageCommandValidator<Heartbeat>().Validate(new Heartbeat(sender, message)),
         };
         return result.IsValid ? null : result;
 

@@ -115,7 +115,7 @@ public sealed class PipelineTests : IDisposable
     {
         Type[] commands =
         [
-            .. typeof(ISendCommand).Assembly.GetTypes()
+            .. typeof(IMessageCommand).Assembly.GetTypes()
                 .Where(type => type is { IsAbstract: false, IsInterface: false } && ResponseOf(type) is not null),
         ];
         Assert.Superset(
@@ -190,7 +190,7 @@ public sealed class PipelineTests : IDisposable
     /// text that nobody has looked at. What cannot hold a bad value, or was made by a reader, needs no rule.
     /// </summary>
     private static bool NeedsRules(Type request) =>
-        request.IsAssignableTo(typeof(ISendCommand))
+        request.IsAssignableTo(typeof(IMessageCommand))
         || request.GetConstructors().SelectMany(constructor => constructor.GetParameters())
             .Any(parameter => !IsSound(parameter.ParameterType) && !IsLookedUp(request, parameter.Name!));
 

@@ -6,7 +6,7 @@ using MediatR;
 namespace Aether.Application.Pipeline;
 
 /// <summary>A command that one message became.</summary>
-internal interface ISendCommand : IRequest<Outcome>
+internal interface IMessageCommand : IRequest<Outcome>
 {
     /// <summary>On whose behalf.</summary>
     Sender Sender { get; }
@@ -20,11 +20,11 @@ internal interface ISendCommand : IRequest<Outcome>
 /// know who sent it. A command that has further rules derives its validator from this one; every other has this one.
 /// </summary>
 /// <typeparam name="TCommand">The command.</typeparam>
-internal class SendCommandValidator<TCommand> : AbstractValidator<TCommand>
-    where TCommand : ISendCommand
+internal class MessageCommandValidator<TCommand> : AbstractValidator<TCommand>
+    where TCommand : IMessageCommand
 {
     /// <summary>Adds the common rules; the first one that is broken is the one that is told.</summary>
-    public SendCommandValidator()
+    public MessageCommandValidator()
     {
         RuleLevelCascadeMode = CascadeMode.Stop;
         ClassLevelCascadeMode = CascadeMode.Stop;
