@@ -5,7 +5,7 @@ using Aether.Application.Delivery;
 namespace Aether.Api.WebSockets;
 
 /// <summary>
-/// The way out of one connection: the frames that were written and not sent yet, and the outlet that they go to. Only
+/// The way out of one connection: the frames that were written and not sent yet, and the transport that they go to. Only
 /// the connection's delivery loop calls it. It never waits, and it never sends while an earlier send is pending.
 /// </summary>
 internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection owner)
@@ -19,7 +19,7 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     [ThreadStatic]
     private static byte[]? scratch;
 
-    private Outlet? outlet;
+    private TransportWriter? transport;
     private Queue<Frame>? waiting;
     private int waitingBytes;
     private bool pending = true;
@@ -47,9 +47,9 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     /// Given, what waits is held back behind what <see cref="WriteMissed"/> brings, and then only what this lets through is
     /// sent.
     /// </param>
-    public void Open(Outlet way, Frame? first, Func<Frame, bool>? admits = null)
+    public void Open(TransportWriter writer, Frame? first, Func<Frame, bool>? admits = null)
     {
-        outlet = way;
+        transport = writer;
         pending = false;
         if (admits is not null)
             heldBack = new HeldBack(admits);
@@ -135,14 +135,14 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     }
 
     /// <summary>
-    /// Takes no more frames, and says when what was taken is on its way. The outlet is not used after that.
+    /// Takes no more frames, and says when what was taken is on its way. The transport is not used after that.
     /// </summary>
     public void End(TaskCompletionSource whenDrained)
     {
         DropHeldBack();
         ended = true;
         Flush();
-        if (!pending || outlet is null)
+        if (!pending || transport is null)
             whenDrained.TrySetResult();
         else
             drained = whenDrained;
@@ -222,7 +222,7 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
         try
         {
 #pragma warning disable CA2012 // It is consumed exactly once, in FinishSend; a Task would be one object a send.
-            sending = outlet!.SendAsync(bytes);
+            sending = transport!.SendAsync(bytes);
 #pragma warning restore CA2012
         }
         catch (Exception fault) when (IsGone(fault))

@@ -19,9 +19,9 @@ internal abstract partial class SocketConnection
 
     // Behind all frames that were put before the connection's places were looked at: those it need not get, and what
     // comes after them it has not got.
-    private void OpenBehind(Resumption missed, Outlet outlet, Frame? first) => _ = Loop.RunAfterAsync(() =>
+    private void OpenBehind(Resumption missed, TransportWriter transport, Frame? first) => _ = Loop.RunAfterAsync(() =>
     {
-        OpenNow(outlet, first, missed.Admits);
+        OpenNow(transport, first, missed.Admits);
         NoteFlushing();
         GoOn(missed);
     }).AsTask();

@@ -62,17 +62,17 @@ internal abstract partial class SocketConnection : Connection
     public CloseReason? Reason => Volatile.Read(ref reason);
 
     /// <summary>Sends the first frame and what waited since the connection was created.</summary>
-    public void Open(Outlet outlet, Frame? first)
+    public void Open(TransportWriter transport, Frame? first)
     {
         if (resumption is { } missed)
-            OpenBehind(missed, outlet, first);
+            OpenBehind(missed, transport, first);
         else
-            Loop.Run(() => OpenNow(outlet, first));
+            Loop.Run(() => OpenNow(transport, first));
     }
 
-    private void OpenNow(Outlet outlet, Frame? first, Func<Frame, bool>? admits = null)
+    private void OpenNow(TransportWriter transport, Frame? first, Func<Frame, bool>? admits = null)
     {
-        output.Open(outlet, first, admits);
+        output.Open(transport, first, admits);
         if (!IsTraced)
             return;
         Tell(TraceEvent.Connected);
@@ -90,7 +90,7 @@ internal abstract partial class SocketConnection : Connection
             _ = Loop.SendAsync(this, Frame.OfClose(why)).AsTask();
     }
 
-    /// <summary>Completes when everything written is on its way and the loop will not use the outlet again.</summary>
+    /// <summary>Completes when everything written is on its way and the loop will not use the transport again.</summary>
     public Task EndAsync()
     {
         var drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -52,7 +52,7 @@ internal static class SocketUpgrade
         Activity.Current = null;
         // A host may bring its own WebSocket, and then there was nothing to upgrade.
         connection.Open(
-            capture.Output ?? new PipeOutlet(PipeWriter.Create(new HostSocketStream(socket))), first);
+            capture.Output ?? new PipeTransportWriter(PipeWriter.Create(new HostSocketStream(socket))), first);
         // This method lasts as long as the connection, and would keep what it was given for so long.
         first = null;
         try

@@ -10,7 +10,7 @@ namespace Aether.Api.WebSockets;
 
 /// <summary>
 /// Stands between the WebSocket middleware and the server, so that the middleware does the handshake but the WebSocket
-/// gets a stream of ours, and the connection the one outlet that everything goes out through.
+/// gets a stream of ours, and the connection the one writer that everything goes out through.
 /// </summary>
 internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature, IHttpExtendedConnectFeature
 {
@@ -26,7 +26,7 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
     public Stream? Transport { get; private set; }
 
     /// <summary>The way out, once the server gave it.</summary>
-    public Outlet? Output { get; private set; }
+    public TransportWriter? Output { get; private set; }
 
     // RFC 6455 asks for HTTP/1.1 or higher, and the server would upgrade HTTP/1.0 as well.
     bool IHttpUpgradeFeature.IsUpgradableRequest =>
@@ -64,7 +64,7 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
             return Capture(stream);
         var socket = fresh && IsPlain(transport.Output) ? SentAtOnce(context) : null;
         return Capture(
-            stream, transport.Input, socket is null ? new PipeOutlet(transport.Output) : new SocketOutlet(socket));
+            stream, transport.Input, socket is null ? new PipeTransportWriter(transport.Output) : new SocketTransportWriter(socket));
     }
 
     async ValueTask<Stream> IHttpExtendedConnectFeature.AcceptAsync() =>
@@ -74,9 +74,9 @@ internal sealed class UpgradeCapture(HttpContext context) : IHttpUpgradeFeature,
     private ConnectionStream Capture(Stream stream) => Capture(
         stream,
         PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, useZeroByteReads: true)),
-        new PipeOutlet(PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true))));
+        new PipeTransportWriter(PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true))));
 
-    private ConnectionStream Capture(Stream stream, PipeReader input, Outlet output)
+    private ConnectionStream Capture(Stream stream, PipeReader input, TransportWriter output)
     {
         Transport = stream;
         Output = output;

@@ -19,15 +19,15 @@ namespace Aether.Tests.Integration;
 /// Which way out a connection gets. Where nothing can be overtaken it is the socket itself, and nothing else would tell
 /// if a new version of the server made that no longer so.
 /// </summary>
-public sealed class OutletChoiceTests
+public sealed class TransportChoiceTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(true, false, false, typeof(SocketOutlet))]
-    [InlineData(false, false, false, typeof(PipeOutlet))] // the 101 may still be on its way to the socket
-    [InlineData(true, true, false, typeof(PipeOutlet))] // what is written has to be encrypted
-    [InlineData(true, false, true, typeof(PipeOutlet))] // an earlier response may still be in the pipe
+    [InlineData(true, false, false, typeof(SocketTransportWriter))]
+    [InlineData(false, false, false, typeof(PipeTransportWriter))] // the 101 may still be on its way to the socket
+    [InlineData(true, true, false, typeof(PipeTransportWriter))] // what is written has to be encrypted
+    [InlineData(true, false, true, typeof(PipeTransportWriter))] // an earlier response may still be in the pipe
     public async Task Upgrade_ChoosesTheWayOut_AndMessagesArrive(
         bool inline, bool tls, bool afterAnotherRequest, Type expected)
     {

@@ -24,7 +24,7 @@ public sealed class ConnectionOutputTests
     {
         var connection = Create();
         await SendAsync(connection, "1", "2");
-        connection.Open(new PipeOutlet(pipe), Frame.OfText("welcome"u8));
+        connection.Open(new PipeTransportWriter(pipe), Frame.OfText("welcome"u8));
         await SendAsync(connection, "3");
         await pipe.WrittenAsync("welcome", "1", "2", "3");
     }
@@ -33,7 +33,7 @@ public sealed class ConnectionOutputTests
     public async Task Write_NeverTouchesThePipe_GivenAPendingFlush()
     {
         var connection = Create();
-        connection.Open(new PipeOutlet(pipe), null);
+        connection.Open(new PipeTransportWriter(pipe), null);
         pipe.Block();
         await SendAsync(connection, "1");
         await pipe.WrittenAsync("1");
@@ -50,7 +50,7 @@ public sealed class ConnectionOutputTests
     public async Task Write_KeepsTheOrder_GivenFlushesThatPendNowAndThen()
     {
         var connection = Create(messages: 100_000);
-        connection.Open(new PipeOutlet(pipe), null);
+        connection.Open(new PipeTransportWriter(pipe), null);
         var expected = new List<string>();
         for (int i = 0; i < 2_000; i++)
         {
@@ -69,7 +69,7 @@ public sealed class ConnectionOutputTests
     public async Task Write_ClosesAsTooSlow_GivenTooManyMessagesWait()
     {
         var connection = Create(messages: 3);
-        connection.Open(new PipeOutlet(pipe), null);
+        connection.Open(new PipeTransportWriter(pipe), null);
         pipe.Block();
         await SendAsync(connection, "0", "1", "2", "3");
         await LoopIsThroughAsync();
@@ -92,7 +92,7 @@ public sealed class ConnectionOutputTests
     public async Task Write_ClosesAsTooSlow_GivenTooManyBytesWait()
     {
         var connection = Create(bytes: 2_000);
-        connection.Open(new PipeOutlet(pipe), null);
+        connection.Open(new PipeTransportWriter(pipe), null);
         pipe.Block();
         await SendAsync(connection, "in the pipe");
         await pipe.WrittenAsync("in the pipe");
@@ -113,7 +113,7 @@ public sealed class ConnectionOutputTests
         string tooLong = new('a', 50_000);
         if (opened)
         {
-            connection.Open(new PipeOutlet(pipe), null);
+            connection.Open(new PipeTransportWriter(pipe), null);
             pipe.Block();
             await SendAsync(connection, "in the pipe");
             await pipe.WrittenAsync("in the pipe");
@@ -135,7 +135,7 @@ public sealed class ConnectionOutputTests
         if (opened)
             pipe.Unblock();
         else
-            connection.Open(new PipeOutlet(pipe), null);
+            connection.Open(new PipeTransportWriter(pipe), null);
         await Eventually.HoldsAsync(() => pipe.Written.Count == before + 1, "it is sent");
         Assert.Equal(tooLong, pipe.Written[^1]);
     }
@@ -144,7 +144,7 @@ public sealed class ConnectionOutputTests
     public async Task Write_ForgetsWhatWaited_GivenThePeerCaughtUp()
     {
         var connection = Create(messages: 3, bytes: 2_000);
-        connection.Open(new PipeOutlet(pipe), null);
+        connection.Open(new PipeTransportWriter(pipe), null);
         for (int round = 0; round < 5; round++)
         {
             pipe.Block();
@@ -163,7 +163,7 @@ public sealed class ConnectionOutputTests
     public async Task Close_ComesAfterWhatWaits_AndNothingAfterIt()
     {
         var connection = Create();
-        connection.Open(new PipeOutlet(pipe), null);
+        connection.Open(new PipeTransportWriter(pipe), null);
         pipe.Block();
         await SendAsync(connection, "1");
         await pipe.WrittenAsync("1");
@@ -183,7 +183,7 @@ public sealed class ConnectionOutputTests
     public async Task EndAsync_WaitsForWhatIsUnderWay_AndLeavesThePipeAloneAfterThat()
     {
         var connection = Create();
-        connection.Open(new PipeOutlet(pipe), null);
+        connection.Open(new PipeTransportWriter(pipe), null);
         pipe.Block();
         await SendAsync(connection, "1");
         await pipe.WrittenAsync("1");
@@ -209,7 +209,7 @@ public sealed class ConnectionOutputTests
         {
             var own = new WatchedPipe();
             var connection = Create();
-            connection.Open(new PipeOutlet(own), null);
+            connection.Open(new PipeTransportWriter(own), null);
             await SendAsync(connection, "last words");
             connection.Close(CloseReason.Normal);
             await connection.EndAsync();
@@ -232,7 +232,7 @@ public sealed class ConnectionOutputTests
     public async Task Write_GoesOn_GivenAPipeThatBroke()
     {
         var connection = Create();
-        connection.Open(new PipeOutlet(pipe), null);
+        connection.Open(new PipeTransportWriter(pipe), null);
         pipe.Block();
         await SendAsync(connection, "1");
         await pipe.WrittenAsync("1");

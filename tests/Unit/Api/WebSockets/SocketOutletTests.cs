@@ -6,14 +6,14 @@ using Xunit;
 namespace Aether.Tests.Unit;
 
 /// <summary>The way straight into a socket, against a peer on the loopback that reads when it is told to.</summary>
-public sealed class SocketOutletTests : IDisposable
+public sealed class SocketTransportWriterTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly Socket sender;
     private readonly Socket peer;
 
-    public SocketOutletTests()
+    public SocketTransportWriterTests()
     {
         using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -27,8 +27,8 @@ public sealed class SocketOutletTests : IDisposable
     [Fact]
     public async Task SendAsync_CompletesAtOnce_GivenAPeerThatReads()
     {
-        var outlet = new SocketOutlet(sender);
-        var sent = outlet.SendAsync("hello"u8);
+        var transport = new SocketTransportWriter(sender);
+        var sent = transport.SendAsync("hello"u8);
         Assert.True(sent.IsCompletedSuccessfully);
         Assert.False(await sent);
         byte[] received = new byte[5];
@@ -39,7 +39,7 @@ public sealed class SocketOutletTests : IDisposable
     [Fact]
     public async Task SendAsync_LosesAndRepeatsNothing_GivenAPeerThatStalls()
     {
-        var outlet = new SocketOutlet(sender);
+        var transport = new SocketTransportWriter(sender);
         byte[] expected = new byte[4_000_000];
         Random.Shared.NextBytes(expected);
         var (at, stalls) = (0, 0);
@@ -49,7 +49,7 @@ public sealed class SocketOutletTests : IDisposable
         while (at < expected.Length)
         {
             expected.AsSpan(at, scratch.Length).CopyTo(scratch);
-            var sent = outlet.SendAsync(scratch);
+            var sent = transport.SendAsync(scratch);
             // The bytes are the caller's again: what is still under way must not change with them.
             scratch.AsSpan().Clear();
             at += scratch.Length;
@@ -75,12 +75,12 @@ public sealed class SocketOutletTests : IDisposable
     [Fact]
     public async Task SendAsync_SaysThatThePeerIsGone_GivenAReset()
     {
-        var outlet = new SocketOutlet(sender);
+        var transport = new SocketTransportWriter(sender);
         peer.LingerState = new LingerOption(true, 0);
         peer.Close();
         // The first ones may still be taken by the kernel.
         int taken = 0;
-        while (!await outlet.SendAsync("x"u8))
+        while (!await transport.SendAsync("x"u8))
             Assert.InRange(++taken, 1, 100_000);
     }
 

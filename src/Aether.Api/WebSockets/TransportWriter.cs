@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Aether.Api.WebSockets;
 
 /// <summary>Where the bytes of one connection go to. One send at a time: the next one when that has completed.</summary>
-internal abstract class Outlet
+internal abstract class TransportWriter
 {
     /// <summary>Sends bytes, which belong to the caller again as soon as this returns.</summary>
     /// <returns>Completes when the peer takes more; whether it is gone.</returns>
@@ -12,7 +12,7 @@ internal abstract class Outlet
 }
 
 /// <summary>Through a pipe, behind which the server encrypts, frames for HTTP/2, or simply sends.</summary>
-internal sealed class PipeOutlet(PipeWriter pipe) : Outlet
+internal sealed class PipeTransportWriter(PipeWriter pipe) : TransportWriter
 {
     public override ValueTask<bool> SendAsync(ReadOnlySpan<byte> bytes)
     {
@@ -31,11 +31,11 @@ internal sealed class PipeOutlet(PipeWriter pipe) : Outlet
 /// connection; a fan-out that has the bytes at hand needs none of them. What the socket does not take at once is kept
 /// and sent by the framework.
 /// </summary>
-internal sealed class SocketOutlet : Outlet
+internal sealed class SocketTransportWriter : TransportWriter
 {
     private readonly Socket socket;
 
-    public SocketOutlet(Socket socket)
+    public SocketTransportWriter(Socket socket)
     {
         this.socket = socket;
         try
