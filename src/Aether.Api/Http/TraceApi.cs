@@ -19,7 +19,7 @@ internal sealed class TraceApi(HttpCallers callers, ClientTraces traces, IHostAp
     /// <summary>How many may look at the same time, on one instance.</summary>
     private const int Most = 4;
 
-    private readonly SemaphoreSlim seats = new(Most);
+    private readonly SemaphoreSlim slots = new(Most);
 
     public async Task<IResult> TraceAsync(
         [FromRoute(Name = "group_id")] string groupId,
@@ -31,7 +31,7 @@ internal sealed class TraceApi(HttpCallers callers, ClientTraces traces, IHostAp
             return admitted.Refusal;
         if (!QueryText.Allows(context.Request.Query, [], out var refusal))
             return refusal;
-        if (!await seats.WaitAsync(TimeSpan.Zero, CancellationToken.None).ConfigureAwait(false))
+        if (!await slots.WaitAsync(TimeSpan.Zero, CancellationToken.None).ConfigureAwait(false))
         {
             return Problems.Of(
                 StatusCodes.Status429TooManyRequests,
@@ -54,11 +54,11 @@ internal sealed class TraceApi(HttpCallers callers, ClientTraces traces, IHostAp
         }
         finally
         {
-            seats.Release();
+            slots.Release();
         }
     }
 
-    public void Dispose() => seats.Dispose();
+    public void Dispose() => slots.Dispose();
 
     private static async Task WriteAsync(HttpContext context, ClientTrace trace)
     {

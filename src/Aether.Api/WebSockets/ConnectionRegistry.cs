@@ -130,7 +130,7 @@ internal sealed class ConnectionRegistry(int maxConnections, int maxLegacy)
                     (silent ??= []).Add(connection);
             }
         }
-        // One turn per loop, however many there are to ping.
+        // One action per loop, however many there are to ping.
         foreach (var byLoop in (silent ?? []).GroupBy(connection => connection.Loop))
             byLoop.Key.Run(() => DeliveryLoop.SendAll(byLoop, Frame.KeepAlive));
     }

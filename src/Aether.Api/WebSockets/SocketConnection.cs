@@ -85,7 +85,7 @@ internal abstract partial class SocketConnection : Connection
     /// </summary>
     public override void Close(CloseReason why)
     {
-        // Through the queue like any frame: a turn of the loop would overtake answers that are already under way.
+        // Through the queue like any frame: an action of the loop would overtake answers that are already under way.
         if (TryDecide(why))
             _ = Loop.SendAsync(this, Frame.OfClose(why)).AsTask();
     }

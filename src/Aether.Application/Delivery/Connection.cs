@@ -51,7 +51,7 @@ internal abstract class Connection
     public DeliveryLoop Loop { get; }
 
     /// <summary>Where it stands in the receivers of each kind of channel; the loop's own.</summary>
-    internal Seats Seats;
+    internal ReceiverSlots Slots;
 
     /// <summary>Those of its group's connections that its loop writes to, while it is one of them; the loop's own.</summary>
     internal Receivers? GroupReceivers;
@@ -60,7 +60,7 @@ internal abstract class Connection
     internal bool Touched;
 
     /// <summary>Whether the other instances have heard that it takes the place of older ones; the loop's own.</summary>
-    internal bool Seated;
+    internal bool HasTakenOver;
 
     /// <summary>Whether an operator looks at what it sends and is sent. Mostly nobody does.</summary>
     protected bool IsTraced => Volatile.Read(ref traces) is not null;
@@ -106,7 +106,7 @@ internal abstract class Connection
     }
 
     /// <summary>Whether a frame of one of its channels is for this connection.</summary>
-    internal bool Wants(Frame frame) =>
+    internal bool Accepts(Frame frame) =>
         // Who sent it is looked at last: mostly it does not matter, and this runs once for each receiver.
         ((!frame.OnlyOthers && (Echo || !frame.OnlyGroup.IsEmpty)) || frame.FromId != ClientId)
         && (!frame.OnlySome || IsOneOf(frame));
@@ -119,7 +119,7 @@ internal abstract class Connection
 
 /// <summary>A connection's places in the receivers of its three channels.</summary>
 [System.Runtime.CompilerServices.InlineArray(3)]
-internal struct Seats
+internal struct ReceiverSlots
 {
     private int first;
 }

@@ -20,7 +20,7 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
     private const int MaxBatch = 64;
 
     private readonly Channel<Delivery> inbox;
-    private readonly ConcurrentQueue<Action> turns = new();
+    private readonly ConcurrentQueue<Action> actions = new();
     private readonly Delivery[] batch = new Delivery[MaxBatch];
     private readonly List<Frame> together = new(MaxBatch);
     private readonly List<Receivers> written = [];
@@ -56,18 +56,18 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
     public ValueTask SendAsync(Connection connection, Frame frame) => PutAsync(new Delivery(connection, frame));
 
     /// <summary>Runs something between two batches, where it may touch what belongs to the loop.</summary>
-    public void Run(Action turn)
+    public void Run(Action action)
     {
-        turns.Enqueue(turn);
+        actions.Enqueue(action);
         Wake();
     }
 
     /// <summary>
     /// Runs something in the loop after what was put before it; completes when there was room for it.
     /// </summary>
-    public ValueTask RunAfterAsync(Action turn) => PutAsync(new Delivery(turn, Frame.KeepAlive));
+    public ValueTask RunAfterAsync(Action action) => PutAsync(new Delivery(action, Frame.KeepAlive));
 
-    /// <summary>Writes a frame to connections of one loop at once. Only from a turn of that loop.</summary>
+    /// <summary>Writes a frame to connections of one loop at once. Only from an action of that loop.</summary>
     public static void SendAll(IEnumerable<Connection> connections, Frame frame)
     {
         foreach (var connection in connections)
@@ -151,7 +151,7 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
     {
         // Whoever adds something after this store schedules the loop anew; what was added before it is seen here.
         Interlocked.Exchange(ref state, Resting);
-        return (inbox.Reader.Count == 0 && turns.IsEmpty && !coalescing.IsDue)
+        return (inbox.Reader.Count == 0 && actions.IsEmpty && !coalescing.IsDue)
             || Interlocked.CompareExchange(ref state, Running, Resting) != Resting;
     }
 
@@ -164,14 +164,14 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
             count++;
         // After the frames were taken, and before they are written: who joined before a frame was put gets it, also
         // when both came while this thread stood still in between.
-        while (turns.TryDequeue(out var turn))
-            turn();
+        while (actions.TryDequeue(out var action))
+            action();
         if (count > 0)
             Deliver(batch.AsSpan(0, count));
         if (coalescing.TakeDue())
             WriteHeld();
         FlushTouched();
-        return count > 0 || !turns.IsEmpty;
+        return count > 0 || !actions.IsEmpty;
     }
 
     private void Deliver(Span<Delivery> deliveries)
@@ -194,9 +194,9 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
                     connection.Write(frame);
                     Touch(connection);
                     break;
-                case Action turn:
+                case Action action:
                     WriteHeld();
-                    turn();
+                    action();
                     break;
             }
             deliveries[i] = default;
@@ -247,7 +247,7 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
             bool wrote = false;
             foreach (var frame in CollectionsMarshal.AsSpan(frames))
             {
-                if (!receiver.Wants(frame))
+                if (!receiver.Accepts(frame))
                     continue;
                 receiver.Write(frame);
                 wrote = true;
@@ -271,7 +271,7 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
     }
 
     /// <summary>
-    /// A frame and whom it is for: one connection, or all that hear a channel. Or a turn, and no frame.
+    /// A frame and whom it is for: one connection, or all that hear a channel. Or an action, and no frame.
     /// </summary>
     private readonly record struct Delivery(object? Target, Frame Frame);
 }

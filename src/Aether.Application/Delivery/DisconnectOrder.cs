@@ -34,11 +34,11 @@ internal sealed record DisconnectOrder(VisionId GroupId, string? SupersededBy)
             if (SupersededBy is null)
                 connection.Close(CloseReason.Removed);
             else if (connection.Id == SupersededBy)
-                connection.Seated = true;
+                connection.HasTakenOver = true;
             // Two that come at once both hear both orders, in one and the same order: the first order finds only the
-            // first one seated, the second one closes it. By clocks, or by who subscribed first, both could close each
+            // first one in place, the second one closes it. By clocks, or by who subscribed first, both could close each
             // other.
-            else if (connection.Seated)
+            else if (connection.HasTakenOver)
                 connection.Close(CloseReason.Superseded);
         }
     }

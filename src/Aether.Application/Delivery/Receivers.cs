@@ -3,12 +3,12 @@ using Aether.Domain;
 namespace Aether.Application.Delivery;
 
 /// <summary>
-/// The connections of one delivery loop that hear one channel. Only the loop touches it. A connection knows its seat,
+/// The connections of one delivery loop that hear one channel. Only the loop touches it. A connection knows its slot,
 /// so that leaving a channel of 50,000 costs no more than leaving one of two.
 /// </summary>
 internal sealed class Receivers(ChannelKind kind)
 {
-    private Connection[] seats = [];
+    private Connection[] connections = [];
     private int count;
     private long periodBegan = long.MinValue / 2;
     private int arrivals;
@@ -23,7 +23,7 @@ internal sealed class Receivers(ChannelKind kind)
     /// <summary>Frames that are held to be written together; <see langword="null"/>: none.</summary>
     public List<Frame>? Held { get; set; }
 
-    public ReadOnlySpan<Connection> All => seats.AsSpan(0, count);
+    public ReadOnlySpan<Connection> All => connections.AsSpan(0, count);
 
     /// <summary>Counts that frames of the channel have come, however many at once.</summary>
     /// <param name="now">The time, as a timestamp of the clock.</param>
@@ -48,22 +48,22 @@ internal sealed class Receivers(ChannelKind kind)
     public void Add(Connection connection)
     {
         // The channel of one client mostly has one connection: the first array has room for just that.
-        if (count == seats.Length)
-            Array.Resize(ref seats, Math.Max(1, count * 2));
-        seats[count] = connection;
-        connection.Seats[(int)kind] = count++;
+        if (count == connections.Length)
+            Array.Resize(ref connections, Math.Max(1, count * 2));
+        connections[count] = connection;
+        connection.Slots[(int)kind] = count++;
         if (kind == ChannelKind.Group)
             connection.GroupReceivers = this;
     }
 
     public void Remove(Connection connection)
     {
-        int seat = connection.Seats[(int)kind];
-        var last = seats[--count];
-        seats[seat] = last;
-        last.Seats[(int)kind] = seat;
-        seats[count] = null!;
-        if (count > 16 && count < seats.Length / 4)
-            Array.Resize(ref seats, seats.Length / 2);
+        int slot = connection.Slots[(int)kind];
+        var last = connections[--count];
+        connections[slot] = last;
+        last.Slots[(int)kind] = slot;
+        connections[count] = null!;
+        if (count > 16 && count < connections.Length / 4)
+            Array.Resize(ref connections, connections.Length / 2);
     }
 }

@@ -9,7 +9,7 @@ internal sealed class ReplayTrack(ChannelKind kind, ChannelPlace? place, Positio
     private KeptPage? first;
     private Position read;
     private Position stop;
-    private Position seatedAt;
+    private Position attachedAt;
     private int limit;
     private bool isThrough = rewind == 0 && after.IsEmpty;
 
@@ -31,7 +31,7 @@ internal sealed class ReplayTrack(ChannelKind kind, ChannelPlace? place, Positio
     /// <summary>How many messages it was sent.</summary>
     public int Count { get; set; }
 
-    /// <summary>Whether it has all that came before it was seated: the rest comes live.</summary>
+    /// <summary>Whether it has all that came before it was attached: the rest comes live.</summary>
     public bool IsThrough => isThrough;
 
     /// <summary>Whether something may still come that it has got already.</summary>
@@ -43,7 +43,7 @@ internal sealed class ReplayTrack(ChannelKind kind, ChannelPlace? place, Positio
     /// <returns>Whether it could be read.</returns>
     public async Task<bool> BeginAsync()
     {
-        From = At = stop = seatedAt = place?.Last ?? default;
+        From = At = stop = attachedAt = place?.Last ?? default;
         if (!IsAsked)
             return true;
         if (place is null)
@@ -93,9 +93,9 @@ internal sealed class ReplayTrack(ChannelKind kind, ChannelPlace? place, Positio
     public void Advance(KeptPage page)
     {
         At = page.To;
-        // What this instance had not heard when the connection was seated comes once more: it may have heard it by now,
+        // What this instance had not heard when the connection was attached comes once more: it may have heard it by now,
         // and the loop not have come to it.
-        MayRepeat = seatedAt.Epoch == At.Epoch && seatedAt.Seq < At.Seq;
+        MayRepeat = attachedAt.Epoch == At.Epoch && attachedAt.Seq < At.Seq;
     }
 
     /// <summary>Whether a message of the channel is one that it has not got; only in the connection's loop.</summary>

@@ -6,7 +6,7 @@ namespace Aether.Application.History;
 
 /// <summary>
 /// Brings one connection up to where the others are: what it missed, page by page, and then what came live since it was
-/// seated, each message once. Except for reading, only the connection's loop calls it.
+/// attached, each message once. Except for reading, only the connection's loop calls it.
 /// </summary>
 internal sealed class Resumption
 {
@@ -68,7 +68,7 @@ internal sealed class Resumption
             if (page is null)
                 return ReplayPage.Broken;
             return new ReplayPage(
-                [.. page.Frames.Where(connection.Wants)],
+                [.. page.Frames.Where(connection.Accepts)],
                 Array.TrueForAll(tracks, static one => one.IsThrough),
                 track,
                 page);
