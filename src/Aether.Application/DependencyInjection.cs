@@ -51,11 +51,11 @@ internal static class DependencyInjection
         services.AddSingleton<IPresenceWatcher>(provider => provider.GetRequiredService<PresenceAnnouncer>());
         services.AddSingleton<PresenceListener>();
         services.AddSingleton<StateUpdates>();
-        services.AddSingleton<RosterTurns>();
+        services.AddSingleton<AnswerPacing>();
         services.AddSingleton<Recipients>();
         services.AddSingleton<KeptMessages>();
         services.AddSingleton<KeptDirect>();
-        services.AddSingleton<DirectOrder>();
+        services.AddSingleton<SendOrder>();
         services.AddSingleton<DirectMessages>();
         services.AddSingleton<LeaseGuard>();
         services.AddSingleton<ClientTraces>();

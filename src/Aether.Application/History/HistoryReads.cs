@@ -22,14 +22,14 @@ internal sealed class HistoryReads(KeptMessages kept, TimeProvider time) : IDisp
     private static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<(ChannelName, HistoryRange), Lazy<Task<KeptPage>>> pages = new();
-    private readonly SemaphoreSlim turns = new(MostAtOnce);
+    private readonly SemaphoreSlim slots = new(MostAtOnce);
     private long bytes;
 
     /// <summary>How many messages to read where nobody knows how long they are.</summary>
     public int FirstLimit { get; } = Math.Clamp(MostRead / kept.MaxMessageBytes, 1, KeptPage.MostMessages);
 
     /// <inheritdoc/>
-    public void Dispose() => turns.Dispose();
+    public void Dispose() => slots.Dispose();
 
     /// <summary>Reads a range that goes up to a position at least, or to the end of the stream if that comes before.</summary>
     public async Task<KeptPage> ReadAsync(ChannelName channel, HistoryRange range, Position upTo)
@@ -69,7 +69,7 @@ internal sealed class HistoryReads(KeptMessages kept, TimeProvider time) : IDisp
 
     private async Task<KeptPage> ReadOnceAsync(ChannelName channel, HistoryRange range)
     {
-        await turns.WaitAsync().ConfigureAwait(false);
+        await slots.WaitAsync().ConfigureAwait(false);
         try
         {
             var page = await kept.Store.ReadAsync(channel, range, CancellationToken.None).ConfigureAwait(false);
@@ -77,7 +77,7 @@ internal sealed class HistoryReads(KeptMessages kept, TimeProvider time) : IDisp
         }
         finally
         {
-            turns.Release();
+            slots.Release();
         }
     }
 

@@ -12,43 +12,43 @@ namespace Aether.Application.History;
 /// names a lease is asked for that as well.
 /// </summary>
 internal sealed class KeptDirect(
-    KeptMessages kept, Recipients recipients, DirectOrder order, LeaseGuard? guard = null)
+    KeptMessages kept, Recipients recipients, SendOrder order, LeaseGuard? guard = null)
 {
     /// <summary>Who waits for whom.</summary>
-    internal DirectOrder Order => order;
+    internal SendOrder Order => order;
 
     /// <summary>Whether a message is kept.</summary>
     internal bool Keeps(Message message) => kept.Keeps(message);
 
-    /// <summary>Sends a message, or has it wait for its turn; its place in the order is taken before this returns.</summary>
+    /// <summary>Sends a message, or has it wait for its ticket; its place in the order is taken before this returns.</summary>
     internal Task<Outcome> SendAsync(Sender sender, Message message, CancellationToken cancellationToken)
     {
         bool isOwnGroup = message.GroupId == sender.GroupId;
         var finding = recipients.FindAsync(message.GroupId, message.ToId, isOwnGroup, cancellationToken);
         return message.Lease is null && finding.IsCompletedSuccessfully && !order.IsHeldUp(message.ToId)
             ? SendAsync(finding.Result, message, cancellationToken)
-            : SendInTurnAsync(order.Take(message.ToId), finding, message, cancellationToken);
+            : SendInOrderAsync(order.Take(message.ToId), finding, message, cancellationToken);
     }
 
-    private async Task<Outcome> SendInTurnAsync(
-        DirectOrder.Turn turn, ValueTask<ClientPlaces> finding, Message message, CancellationToken cancellationToken)
+    private async Task<Outcome> SendInOrderAsync(
+        SendOrder.Ticket ticket, ValueTask<ClientPlaces> finding, Message message, CancellationToken cancellationToken)
     {
         try
         {
             var checking = (guard ?? LeaseGuard.Closed).CheckAsync(message, cancellationToken);
             var places = await finding.ConfigureAwait(false);
             var refused = await checking.ConfigureAwait(false);
-            await turn.Before.ConfigureAwait(false);
+            await ticket.Ready.ConfigureAwait(false);
             var sending = refused is null
                 ? SendAsync(places, message, cancellationToken)
                 : kept.RefuseAsync(ChannelName.Client(message.ToId), message, refused, cancellationToken);
             // Begun is enough: what is begun in order is published in order.
-            turn.End();
+            ticket.End();
             return await sending.ConfigureAwait(false);
         }
         finally
         {
-            turn.End();
+            ticket.End();
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed class DirectMessages(
     LeaseGuard? guard = null)
 {
     // Shared with what is kept: to one client there is one order.
-    private readonly DirectOrder order = kept?.Order ?? new DirectOrder();
+    private readonly SendOrder order = kept?.Order ?? new SendOrder();
 
     /// <summary>Sends one; its place in the order is taken before this returns.</summary>
     public Task<Outcome> SendAsync(Sender sender, Message message, CancellationToken cancellationToken)
@@ -51,25 +51,25 @@ internal sealed class DirectMessages(
             return kept.SendAsync(sender, message, cancellationToken);
         return message.Lease is null && !order.IsHeldUp(message.ToId)
             ? PublishAsync(sender, message, cancellationToken)
-            : SendInTurnAsync(order.Take(message.ToId), sender, message, cancellationToken);
+            : SendInOrderAsync(order.Take(message.ToId), sender, message, cancellationToken);
     }
 
-    private async Task<Outcome> SendInTurnAsync(
-        DirectOrder.Turn turn, Sender sender, Message message, CancellationToken cancellationToken)
+    private async Task<Outcome> SendInOrderAsync(
+        SendOrder.Ticket ticket, Sender sender, Message message, CancellationToken cancellationToken)
     {
         try
         {
             var refused = await (guard ?? LeaseGuard.Closed).CheckAsync(message, cancellationToken).ConfigureAwait(false);
-            await turn.Before.ConfigureAwait(false);
+            await ticket.Ready.ConfigureAwait(false);
             if (refused is not null)
                 return Outcome.Rejected(refused);
             var sending = PublishAsync(sender, message, cancellationToken);
-            turn.End();
+            ticket.End();
             return await sending.ConfigureAwait(false);
         }
         finally
         {
-            turn.End();
+            ticket.End();
         }
     }
 

@@ -49,7 +49,7 @@ internal sealed class PublishHandler(
     private readonly LeaseGuard guard = guard ?? LeaseGuard.Closed;
 
     // By sender: what one says while its lease is asked for comes after that.
-    private readonly DirectOrder broadcasts = new();
+    private readonly SendOrder broadcasts = new();
 
     /// <inheritdoc/>
     public Task<Outcome> Handle(Publish request, CancellationToken cancellationToken)
@@ -79,24 +79,24 @@ internal sealed class PublishHandler(
     private Task<Outcome> BroadcastAsync(Message message, CancellationToken cancellationToken) =>
         message.Lease is null && !broadcasts.IsHeldUp(message.FromId)
             ? SendAsync(ChannelName.Broadcast, message, cancellationToken)
-            : BroadcastInTurnAsync(broadcasts.Take(message.FromId), message, cancellationToken);
+            : BroadcastInOrderAsync(broadcasts.Take(message.FromId), message, cancellationToken);
 
-    private async Task<Outcome> BroadcastInTurnAsync(
-        DirectOrder.Turn turn, Message message, CancellationToken cancellationToken)
+    private async Task<Outcome> BroadcastInOrderAsync(
+        SendOrder.Ticket ticket, Message message, CancellationToken cancellationToken)
     {
         try
         {
             var refused = await guard.CheckAsync(message, cancellationToken).ConfigureAwait(false);
-            await turn.Before.ConfigureAwait(false);
+            await ticket.Ready.ConfigureAwait(false);
             var sending = refused is null
                 ? SendAsync(ChannelName.Broadcast, message, cancellationToken)
                 : RefuseAsync(message, refused, cancellationToken);
-            turn.End();
+            ticket.End();
             return await sending.ConfigureAwait(false);
         }
         finally
         {
-            turn.End();
+            ticket.End();
         }
     }
 

@@ -38,7 +38,7 @@ internal sealed class GetRosterValidator : MessageCommandValidator<GetRoster>
 internal sealed class GetRosterHandler(
     [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
     StateUpdates updates,
-    RosterTurns turns,
+    AnswerPacing pacing,
     ServerMessages messages)
     : IRequestHandler<GetRoster, Outcome>
 {
@@ -59,7 +59,7 @@ internal sealed class GetRosterHandler(
         if (answer.Rejection is { } rejection)
             return Outcome.Rejected(rejection.Code == ErrorCode.InvalidMessage ? WrongPayload : rejection);
         int members = answer.Value.Page.Members.Count;
-        await turns.TakeAsync(members).ConfigureAwait(false);
+        await pacing.WaitAsync(members).ConfigureAwait(false);
         return Outcome.Answered(messages.Roster(question, answer.Value.Payload), members / MembersForOneMessage);
     }
 

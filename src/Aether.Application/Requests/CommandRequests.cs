@@ -53,7 +53,7 @@ internal sealed class StartOwnCommandHandler(
 /// <summary>Reads it, as much of it as fits into an answer.</summary>
 internal sealed class GetCommandHandler(
     [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
-    RosterTurns turns,
+    AnswerPacing pacing,
     ServerMessages messages,
     RealtimeOptions? options = null)
     : ServerRequestHandler<GetCommand>(messages)
@@ -71,7 +71,7 @@ internal sealed class GetCommandHandler(
             .Send(new ReadCommand(request.Message.GroupId, id, offset, limit), cancellationToken).ConfigureAwait(false);
         if (answer.Rejection is not null)
             return Outcome.Rejected(CommandQuestions.InPayload(answer.Rejection));
-        await turns.TakeAsync(answer.Value.Executions.Count).ConfigureAwait(false);
+        await pacing.WaitAsync(answer.Value.Executions.Count).ConfigureAwait(false);
         return Reply(
             request,
             CommandWriter.WriteState(answer.Value, maxBytes),
@@ -82,7 +82,7 @@ internal sealed class GetCommandHandler(
 /// <summary>Lists them, as many as fit into an answer.</summary>
 internal sealed class GetCommandsHandler(
     [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
-    RosterTurns turns,
+    AnswerPacing pacing,
     ServerMessages messages,
     RealtimeOptions? options = null)
     : ServerRequestHandler<GetCommands>(messages)
@@ -106,7 +106,7 @@ internal sealed class GetCommandsHandler(
             .Send(new ListCommands(request.Message.GroupId, only, offset, limit), cancellationToken).ConfigureAwait(false);
         if (answer.Rejection is not null)
             return Outcome.Rejected(CommandQuestions.InPayload(answer.Rejection));
-        await turns.TakeAsync(answer.Value.Commands.Count).ConfigureAwait(false);
+        await pacing.WaitAsync(answer.Value.Commands.Count).ConfigureAwait(false);
         return Reply(
             request,
             CommandWriter.WriteListing(answer.Value, maxBytes),

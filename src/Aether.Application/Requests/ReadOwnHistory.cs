@@ -17,7 +17,7 @@ internal sealed record ReadOwnHistory(Sender Sender, Message Message) : IMessage
 /// <summary>Reads the page that was asked for, no longer than a message may be.</summary>
 internal sealed class ReadOwnHistoryHandler(
     [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
-    RosterTurns turns,
+    AnswerPacing pacing,
     ServerMessages messages,
     RealtimeOptions? options = null)
     : ServerRequestHandler<ReadOwnHistory>(messages)
@@ -41,7 +41,7 @@ internal sealed class ReadOwnHistoryHandler(
         if (answer.Rejection is { } rejection)
             return Outcome.Rejected(rejection.Field is null ? rejection : rejection.InPayload());
         var page = answer.Value;
-        await turns.TakeAsync(page.Messages.Count).ConfigureAwait(false);
+        await pacing.WaitAsync(page.Messages.Count).ConfigureAwait(false);
         int count = 0;
         // Only what this connection would have got: another group of its client, or another role, is not its business.
         var written = PayloadWriter.Write(writer => count = HistoryWriter.WritePage(

@@ -29,7 +29,7 @@ public sealed class KeptDirectTests
             return new(PublishResult.To(1));
         });
         direct = new DirectMessages(
-            bus, recipients, new KeptDirect(new KeptMessages(history), recipients, new DirectOrder()));
+            bus, recipients, new KeptDirect(new KeptMessages(history), recipients, new SendOrder()));
         Answer(new ValueTask<ClientPlaces>(ClientPlaces.On(1)));
     }
 

@@ -39,7 +39,7 @@ public sealed class LeaseGuardTests
         var kept = new KeptMessages(history);
         var recipients = new Recipients(Substitute.For<IPresenceStore>(), new FakeTimeProvider());
         var direct = new DirectMessages(
-            bus, recipients, new KeptDirect(kept, recipients, new DirectOrder(), guard), guard: guard);
+            bus, recipients, new KeptDirect(kept, recipients, new SendOrder(), guard), guard: guard);
         handler = new PublishHandler(bus, direct, kept, guard);
     }
 

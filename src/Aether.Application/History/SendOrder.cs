@@ -6,9 +6,9 @@ namespace Aether.Application.History;
 /// Keeps direct messages to one client in order while one of them waits to hear whether the client is there. Costs one
 /// look when nothing waits, which is nearly always.
 /// </summary>
-internal sealed class DirectOrder
+internal sealed class SendOrder
 {
-    private readonly Dictionary<VisionId, Turn> last = [];
+    private readonly Dictionary<VisionId, Ticket> last = [];
     private volatile int waiting;
 
     /// <summary>Whether nobody waits.</summary>
@@ -24,39 +24,39 @@ internal sealed class DirectOrder
     }
 
     /// <summary>
-    /// Takes the next turn to send to a client: whoever takes one later waits for the end of this one. It has to be ended,
+    /// Takes the next ticket to send to a client: whoever takes one later waits for the end of this one. It has to be ended,
     /// whatever happens.
     /// </summary>
-    internal Turn Take(VisionId client)
+    internal Ticket Take(VisionId client)
     {
         lock (last)
         {
-            var turn = new Turn(this, client, last.TryGetValue(client, out var before) ? before.Ended : Task.CompletedTask);
-            last[client] = turn;
+            var ticket = new Ticket(this, client, last.TryGetValue(client, out var before) ? before.Ended : Task.CompletedTask);
+            last[client] = ticket;
             waiting = last.Count;
-            return turn;
+            return ticket;
         }
     }
 
-    private void End(Turn turn)
+    private void End(Ticket ticket)
     {
         lock (last)
         {
-            if (last.TryGetValue(turn.Client, out var newest) && newest == turn)
-                last.Remove(turn.Client);
+            if (last.TryGetValue(ticket.Client, out var newest) && newest == ticket)
+                last.Remove(ticket.Client);
             waiting = last.Count;
         }
     }
 
     /// <summary>A place in the line of those who send to one client.</summary>
-    internal sealed class Turn(DirectOrder order, VisionId client, Task before)
+    internal sealed class Ticket(SendOrder order, VisionId client, Task before)
     {
         private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public VisionId Client => client;
 
-        /// <summary>Completes when it is this one's turn.</summary>
-        public Task Before => before;
+        /// <summary>Completes when those before it have ended.</summary>
+        public Task Ready => before;
 
         public Task Ended => ended.Task;
 
