@@ -87,14 +87,14 @@ public sealed record CloseReason
     {
         if (Encoding.UTF8.GetByteCount(text) <= MaxTextBytes)
             return text;
-        var short_ = new StringBuilder();
+        var shortened = new StringBuilder();
         int bytes = 0;
         foreach (var rune in text.EnumerateRunes())
         {
             if ((bytes += rune.Utf8SequenceLength) > MaxTextBytes)
                 break;
-            short_.Append(rune.ToString());
+            shortened.Append(rune.ToString());
         }
-        return short_.ToString();
+        return shortened.ToString();
     }
 }

@@ -69,7 +69,7 @@ public sealed partial class Command
             return Done(Verdict.Unchanged, execution, report);
         long? takenAfterMs = execution.Status == ExecutionStatus.Sent ? now - execution.UpdatedAt : null;
         Take(execution, report);
-        Settle();
+        Reconcile();
         return Done(Verdict.Applied, execution, report) with { TakenAfterMs = takenAfterMs };
     }
 
@@ -130,7 +130,7 @@ public sealed partial class Command
         Add(member.Member);
         Touch(executions[^1]);
         Rescale();
-        Settle();
+        Reconcile();
     }
 
     private void Confirm(IReadOnlyList<SentAttempt> sent)

@@ -23,7 +23,7 @@ public sealed partial class Command
     }
 
     /// <summary>After a change: whatever follows of it for the command as a whole.</summary>
-    private void Settle()
+    private void Reconcile()
     {
         if (Ending is null)
         {
@@ -103,7 +103,7 @@ public sealed partial class Command
     {
         (Status, Reason) = (CommandStatus.InProgress, CommandReason.None);
         BeginNextBatch();
-        Settle();
+        Reconcile();
     }
 
     /// <summary>Goes to the next batch that has somebody whose turn has not come.</summary>
@@ -161,7 +161,7 @@ public sealed partial class Command
             return;
         SetTimer(execution, 0, 0);
         Move(execution, execution.Status == ExecutionStatus.Sent ? ExecutionStatus.Undeliverable : ExecutionStatus.TimedOut);
-        Settle();
+        Reconcile();
     }
 
     private void SendAgain(Execution execution)

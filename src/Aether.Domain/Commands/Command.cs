@@ -111,7 +111,7 @@ public sealed partial class Command
         command.Rescale();
         // The first version is that of a command that has begun, with whoever was sent it.
         command.Version = 1;
-        command.Settle();
+        command.Reconcile();
         begun = command.Done(Verdict.Applied);
         return command;
     }
