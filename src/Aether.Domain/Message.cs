@@ -36,8 +36,8 @@ public enum Target : byte
 }
 
 /// <summary>
-/// One V3 message. It owns its bytes: whoever holds a message may keep it. The source of the shape is the protocol's
-/// section 2.
+/// One V3 message. It owns its bytes: whoever holds a message may keep it. The source of the shape is the
+/// protocol.
 /// </summary>
 public sealed record Message
 {

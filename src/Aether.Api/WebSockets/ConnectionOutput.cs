@@ -41,7 +41,7 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     public bool IsHeldBack => heldBack is not null;
 
     /// <summary>Sends the first frame, then what waited, and from now on what comes.</summary>
-    /// <param name="way">Where to.</param>
+    /// <param name="writer">Where to.</param>
     /// <param name="first">The first frame, if there is one.</param>
     /// <param name="admits">
     /// Given, what waits is held back behind what <see cref="WriteMissed"/> brings, and then only what this lets through is

@@ -8,7 +8,7 @@ using Aether.Domain.Commands;
 namespace Aether.Application.Commands;
 
 /// <summary>
-/// Reads what <c>command.start</c> and the HTTP API say of a new command: section 13 of the protocol. A field that there
+/// Reads what <c>command.start</c> and the HTTP API say of a new command. A field that there
 /// is none of is refused: a misspelled limit would otherwise not be in force.
 /// </summary>
 internal static class CommandSpecificationReader

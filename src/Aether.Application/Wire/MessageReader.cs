@@ -7,7 +7,7 @@ namespace Aether.Application.Wire;
 
 /// <summary>
 /// Reads one message from JSON: one pass over the bytes, no document, and a payload that stays a slice of them. It
-/// accepts exactly what section 2 of the protocol allows and knows field and rule of what it refuses.
+/// accepts exactly what the protocol allows and knows field and rule of what it refuses.
 /// </summary>
 internal static partial class MessageReader
 {

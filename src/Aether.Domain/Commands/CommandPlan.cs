@@ -2,7 +2,7 @@ namespace Aether.Domain.Commands;
 
 /// <summary>
 /// How a command is carried out: to whom it goes and when, how long it may take, and what makes it a success. The source
-/// of the fields is the protocol's section 13.
+/// of the fields is the protocol.
 /// </summary>
 public sealed record CommandPlan
 {

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>Credentials: section 1 of the protocol, where API keys are configured.</summary>
+/// <summary>Credentials, where API keys are configured.</summary>
 public sealed class CredentialTests(CredentialTests.Server server) : IClassFixture<CredentialTests.Server>
 {
     private const string Key = "secret-key-number-one";

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>Who is let in, and what the others are told: section 1 of the protocol.</summary>
+/// <summary>Who is let in, and what the others are told.</summary>
 public sealed class HandshakeTests(DefaultServer server) : IClassFixture<DefaultServer>
 {
     public static TheoryData<string> BadIds => new(

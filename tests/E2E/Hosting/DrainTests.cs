@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>How an instance goes: sections 6 and 7 of the protocol.</summary>
+/// <summary>How an instance goes.</summary>
 public sealed class DrainTests
 {
     [Fact]

@@ -6,7 +6,7 @@ using static Aether.Tests.E2E.LegacyClients;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>V1 and V2 clients: section 10 of the protocol.</summary>
+/// <summary>V1 and V2 clients.</summary>
 public sealed class LegacyTests(TwoInstances instances, DefaultServer memory)
     : IClassFixture<TwoInstances>, IClassFixture<DefaultServer>
 {

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>What no client can make the server do: section 7 of the protocol.</summary>
+/// <summary>What no client can make the server do.</summary>
 public sealed class LimitTests(LimitTests.Server server) : IClassFixture<LimitTests.Server>
 {
     private const int MaxBytes = 65_536;

@@ -5,7 +5,7 @@ using Xunit;
 namespace Aether.Tests.E2E;
 
 /// <summary>
-/// What a message looks like when it arrives, and what the server says itself: sections 2 to 4 of the protocol.
+/// What a message looks like when it arrives, and what the server says itself.
 /// </summary>
 public sealed class MessageShapeTests(DefaultServer server) : IClassFixture<DefaultServer>
 {

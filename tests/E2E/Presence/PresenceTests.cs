@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Aether.Tests.E2E;
 
-/// <summary>Who is there, as clients see it: section 5 of the protocol.</summary>
+/// <summary>Who is there, as clients see it.</summary>
 public sealed class PresenceTests(TwoInstances instances) : IClassFixture<TwoInstances>
 {
     [Theory]

@@ -8,7 +8,7 @@ namespace Aether.Tests.Unit;
 
 public sealed class CloseReasonTests
 {
-    /// <summary>Section 6 of the protocol, in its order.</summary>
+    /// <summary>The close codes of the protocol, in its order.</summary>
     public static TheoryData<int, CloseReason> Codes => new()
     {
         { 1001, CloseReason.GoingAway },
