@@ -91,7 +91,7 @@ public class Keeping
 
     private async Task<int> ReplayAsync(ResumeRequest request)
     {
-        var resumption = await Resumption.BeginAsync(hub.PlaceOf, history, absent, request).ConfigureAwait(false)
+        var resumption = await Resumption.BeginAsync(hub, history, absent, request).ConfigureAwait(false)
             ?? throw new InvalidOperationException("it cannot be read");
         int count = 0;
         while (true)

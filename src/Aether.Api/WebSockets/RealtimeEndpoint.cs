@@ -221,7 +221,7 @@ internal sealed class RealtimeEndpoint(
         // Where nothing is kept nobody pays, except whoever asks for it.
         if (!history.Kept.IsOn && resume == default)
             return true;
-        if (await Resumption.BeginAsync(hub.PlaceOf, history, connection, resume).ConfigureAwait(false) is not { } missed)
+        if (await Resumption.BeginAsync(hub, history, connection, resume).ConfigureAwait(false) is not { } missed)
             return false;
         connection.GoOnFrom(missed);
         return true;

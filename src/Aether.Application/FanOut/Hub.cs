@@ -27,7 +27,7 @@ internal sealed class Hub(
     PresenceListener? presence = null,
     HistoryServices? history = null,
     ClientTraces? traces = null)
-    : IMessageSink
+    : IMessageSink, IChannelPlaces
 {
     private readonly HistoryServices? history = history is { Kept.IsOn: true } ? history : null;
 
@@ -139,8 +139,8 @@ internal sealed class Hub(
             await InstanceRepair.AskAsync(history, some, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>How far this instance has come in a channel that it hears, where something is kept.</summary>
-    internal ChannelPlace? PlaceOf(ChannelName channel) =>
+    /// <inheritdoc/>
+    public ChannelPlace? PlaceOf(ChannelName channel) =>
         channels.TryGetValue(channel, out var heard) ? heard.Place : null;
 
     private static bool IsPlaced(ChannelPlace place, Message message) => place.IsHolding || !message.Position.IsEmpty;

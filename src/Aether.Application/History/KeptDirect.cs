@@ -20,7 +20,7 @@ internal sealed class KeptDirect(
     /// <summary>Whether a message is kept.</summary>
     internal bool Keeps(Message message) => kept.Keeps(message);
 
-    /// <summary>Sends a message, or has it wait for its ticket; its place in the order is taken before this returns.</summary>
+    /// <summary>Sends a message, or has it wait for those before it; its place in the order is taken before this returns.</summary>
     internal Task<Outcome> SendAsync(Sender sender, Message message, CancellationToken cancellationToken)
     {
         bool isOwnGroup = message.GroupId == sender.GroupId;

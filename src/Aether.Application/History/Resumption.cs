@@ -32,25 +32,24 @@ internal sealed class Resumption
     /// <summary>
     /// Begins it for a connection that hears its channels and is not open yet.
     /// </summary>
-    /// <param name="placeOf">How far this instance has come in each of its channels.</param>
+    /// <param name="places">How far this instance has come in each of its channels.</param>
     /// <param name="shared">What all channels share.</param>
     /// <param name="connection">The connection.</param>
     /// <param name="request">What it asks for.</param>
     /// <returns><see langword="null"/> if what it asks for cannot be read now.</returns>
     public static async Task<Resumption?> BeginAsync(
-        Func<ChannelName, ChannelPlace?> placeOf,
-        HistoryServices shared, Connection connection, ResumeRequest request)
+        IChannelPlaces places, HistoryServices shared, Connection connection, ResumeRequest request)
     {
-        ArgumentNullException.ThrowIfNull(placeOf);
+        ArgumentNullException.ThrowIfNull(places);
         ArgumentNullException.ThrowIfNull(shared);
         ArgumentNullException.ThrowIfNull(connection);
         var after = request.After;
         int rewind = after.Group.IsEmpty ? request.Rewind : 0;
         ReplayTrack[] tracks =
         [
-            new(ChannelKind.Group, placeOf(ChannelName.Group(connection.GroupId)), after.Group, rewind),
-            new(ChannelKind.Client, placeOf(ChannelName.Client(connection.ClientId)), after.Client, 0),
-            new(ChannelKind.Broadcast, placeOf(ChannelName.Broadcast), after.Broadcast, 0),
+            new(ChannelKind.Group, places.PlaceOf(ChannelName.Group(connection.GroupId)), after.Group, rewind),
+            new(ChannelKind.Client, places.PlaceOf(ChannelName.Client(connection.ClientId)), after.Client, 0),
+            new(ChannelKind.Broadcast, places.PlaceOf(ChannelName.Broadcast), after.Broadcast, 0),
         ];
         // Also those of which nothing is asked for: where they are is what the connection goes on from.
         bool[] read = await Task.WhenAll(tracks.Select(track => track.BeginAsync())).ConfigureAwait(false);

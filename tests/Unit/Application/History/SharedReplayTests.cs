@@ -95,7 +95,7 @@ public sealed class SharedReplayTests : IDisposable
     {
         var connection = new FakeConnection(Some.Client, Some.Group, keeping.Loops.Next());
         var resumption = await Resumption.BeginAsync(
-            keeping.Hub.PlaceOf,
+            keeping.Hub,
             keeping.Services,
             connection,
             new ResumeRequest(new ChannelPositions(Start, default, default)));
