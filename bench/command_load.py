@@ -16,21 +16,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 
 import websockets
 
-from roster_load import ROOT, answers, free_port, message, wait_for
-
-HERTZ = os.sysconf("SC_CLK_TCK")
-
-
-def cpu(pid):
-    """Seconds of CPU that a process has used."""
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / HERTZ
+from roster_load import ROOT, message, wait_for
+from two_instances import cpu, two_instances
 
 
 def report(client, got):
@@ -119,37 +110,20 @@ def main():
     if args.crowd:
         members(*map(int, args.crowd.split(",")))
         return
-    redis_port, ports = free_port(), [free_port(), free_port()]
-    processes, crowds = [], []
-    with tempfile.TemporaryDirectory() as folder:
+    crowds = []
+    with two_instances(args.dll) as (ports, pids, redis_pid):
+        each = args.members // len(ports)
         try:
-            processes.append(subprocess.Popen(
-                ["redis-server", "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
-                stdout=subprocess.DEVNULL))
-            time.sleep(0.5)
-            for port in ports:
-                processes.append(subprocess.Popen(
-                    ["dotnet", args.dll, "--urls", f"http://127.0.0.1:{port}"], cwd=folder,
-                    env={**os.environ, "ConnectionStrings__Redis": f"127.0.0.1:{redis_port}"},
-                    stdout=subprocess.DEVNULL))
-            for port in ports:
-                wait_for(lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
-            each = args.members // len(ports)
             for i, port in enumerate(ports):
                 crowds.append(subprocess.Popen(
                     ["/usr/bin/python3", os.path.abspath(__file__), "--crowd", f"{port},{i * each},{each}"],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
             wait_for(lambda: all(ask(crowd)["there"] == each for crowd in crowds), 120)
-            pids = [process.pid for process in processes[1:]]
             for _ in range(args.rounds):
-                asyncio.run(round_of(ports[0], each * len(ports), crowds, pids, processes[0].pid))
+                asyncio.run(round_of(ports[0], each * len(ports), crowds, pids, redis_pid))
         finally:
             for crowd in crowds:
                 crowd.kill()
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.wait(20)
 
 
 if __name__ == "__main__":

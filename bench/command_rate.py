@@ -16,13 +16,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 
 import websockets
 
-from command_load import cpu
-from roster_load import ROOT, answers, free_port, message, wait_for
+from roster_load import ROOT, message, wait_for
+from two_instances import cpu, two_instances
 
 WORKERS = 10
 LONG = 1_000
@@ -167,36 +166,17 @@ def main():
     if args.workers:
         workers(int(args.workers))
         return
-    redis_port, ports = free_port(), [free_port(), free_port()]
-    processes, crew = [], None
-    with tempfile.TemporaryDirectory() as folder:
+    with two_instances(args.dll, Aether__Realtime__RateLimit__PerSecond="0",
+                       Aether__Realtime__Commands__Running=str(args.long + 1_000)) as (ports, pids, redis_pid):
+        crew = subprocess.Popen(
+            ["/usr/bin/python3", os.path.abspath(__file__), "--workers", str(ports[1])],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            processes.append(subprocess.Popen(
-                ["redis-server", "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
-                stdout=subprocess.DEVNULL))
-            time.sleep(0.5)
-            for port in ports:
-                processes.append(subprocess.Popen(
-                    ["dotnet", args.dll, "--urls", f"http://127.0.0.1:{port}"], cwd=folder,
-                    env={**os.environ, "ConnectionStrings__Redis": f"127.0.0.1:{redis_port}",
-                         "Aether__Realtime__RateLimit__PerSecond": "0",
-                         "Aether__Realtime__Commands__Running": str(args.long + 1_000)},
-                    stdout=subprocess.DEVNULL))
-            for port in ports:
-                wait_for(lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
-            crew = subprocess.Popen(
-                ["/usr/bin/python3", os.path.abspath(__file__), "--workers", str(ports[1])],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            bench = Bench(ports, [process.pid for process in processes[1:]], processes[0].pid, crew, args.long)
+            bench = Bench(ports, pids, redis_pid, crew, args.long)
             wait_for(lambda: bench.ask()["there"] == WORKERS + 1, 60)
             asyncio.run(rounds(bench, args))
         finally:
-            if crew:
-                crew.kill()
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.wait(20)
+            crew.kill()
 
 
 if __name__ == "__main__":
