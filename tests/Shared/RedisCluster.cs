@@ -38,7 +38,7 @@ public sealed class RedisCluster : IAsyncLifetime
     internal async Task<RedisServer> OwnerAsync(int slot)
     {
         RedisServer? owner = null;
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () =>
             {
                 foreach (var node in nodes.Where(node => node.IsRunning))
@@ -106,7 +106,7 @@ public sealed class RedisCluster : IAsyncLifetime
     internal static async Task WaitUntilKnownAsync(RedisServer node, int slot, RedisServer owner)
     {
         string id = await owner.RunAsync("CLUSTER", "MYID");
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => (await node.RunAsync("CLUSTER", "NODES")).Split('\n')
                 .Any(line => line.StartsWith(id, StringComparison.Ordinal) && Owns(line, slot)),
             Patience);
@@ -153,12 +153,12 @@ public sealed class RedisCluster : IAsyncLifetime
         {
             var replica = nodes[Shards + i];
             string id = await nodes[i].RunAsync("CLUSTER", "MYID");
-            await Eventually.True(async () => await replica.RunAsync("CLUSTER", "REPLICATE", id) == "OK", Patience);
+            await Eventually.HoldsAsync(async () => await replica.RunAsync("CLUSTER", "REPLICATE", id) == "OK", Patience);
         }
         await WaitUntilWholeAsync();
     }
 
-    private Task WaitUntilWholeAsync() => Eventually.True(
+    private Task WaitUntilWholeAsync() => Eventually.HoldsAsync(
         async () =>
         {
             foreach (var node in nodes)

@@ -53,7 +53,7 @@ internal sealed class RedisSentinels : IAsyncDisposable
     {
         foreach (var one in servers.Concat(sentinels).Where(one => !one.IsRunning))
             await one.StartAgainAsync();
-        await Eventually.True(IsWholeAsync, Patience);
+        await Eventually.HoldsAsync(IsWholeAsync, Patience);
     }
 
     /// <inheritdoc/>
@@ -69,7 +69,7 @@ internal sealed class RedisSentinels : IAsyncDisposable
         servers.Add(await RedisServer.StartReplicaAsync(servers[0]));
         for (int i = 0; i < Count; i++)
             sentinels.Add(await RedisServer.StartSentinelAsync(servers[0], Service, quorum: 2));
-        await Eventually.True(IsWholeAsync, Patience);
+        await Eventually.HoldsAsync(IsWholeAsync, Patience);
     }
 
     private async Task<bool> IsWholeAsync()

@@ -107,7 +107,7 @@ internal sealed class RedisServer : IAsyncDisposable
         try
         {
             await server.RunAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 async () => (await server.RunAsync("CLUSTER", "INFO"))
                     .Contains("cluster_state:ok", StringComparison.Ordinal));
             return server;
@@ -144,11 +144,11 @@ internal sealed class RedisServer : IAsyncDisposable
         process.ErrorDataReceived += static (_, _) => { };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        await Eventually.True(AnswersAsync, StartTimeout);
+        await Eventually.HoldsAsync(AnswersAsync, StartTimeout);
     }
 
     /// <summary>Waits until a replica is connected to its primary and has what it has.</summary>
-    public Task WaitUntilInSyncAsync() => Eventually.True(
+    public Task WaitUntilInSyncAsync() => Eventually.HoldsAsync(
         async () => (await RunAsync("INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal),
         StartTimeout);
 

@@ -36,7 +36,7 @@ public sealed class CommandProofTests(ITestOutputHelper output)
         var giving = givers.Select(one => Task.Run(() => one.GiveAsync(stop.Token, giveUp.Token))).ToList();
         using var calm = new CancellationTokenSource(duration);
         await run.DisturbAsync(TimeSpan.FromSeconds(2.5), calm.Token);
-        await run.SettleAsync();
+        await run.WaitUntilReadyAsync();
         await stop.CancelAsync();
         giveUp.CancelAfter(TimeSpan.FromSeconds(90));
         await Task.WhenAll(giving);

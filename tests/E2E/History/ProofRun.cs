@@ -99,7 +99,7 @@ internal sealed class ProofRun : IAsyncDisposable
     }
 
     /// <summary>Waits until every instance is ready.</summary>
-    public async Task SettleAsync()
+    public async Task WaitUntilReadyAsync()
     {
         foreach (var instance in instances)
             await TwoInstances.WaitUntilReadyAsync(instance!, TimeSpan.FromSeconds(60));

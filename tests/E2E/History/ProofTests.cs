@@ -34,7 +34,7 @@ public sealed class ProofTests(ITestOutputHelper output)
         var sending = senders.Select(one => Task.Run(() => one.RunAsync(stop.Token, giveUp.Token))).ToList();
         using var calm = new CancellationTokenSource(duration);
         await run.DisturbAsync(TimeSpan.FromSeconds(2), calm.Token);
-        await run.SettleAsync();
+        await run.WaitUntilReadyAsync();
         await stop.CancelAsync();
         giveUp.CancelAfter(TimeSpan.FromSeconds(90));
         await Task.WhenAll(sending);

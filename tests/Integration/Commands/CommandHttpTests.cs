@@ -124,7 +124,7 @@ public sealed class CommandHttpTests
         var realtime = host.Services.GetRequiredService<IRealtime>();
         using var created = await PostAsync(http, Commands, """{"cmd":"x","to":["a"],"delivery_timeout_ms":1}""");
         string id = (string)(await BodyAsync(created, HttpStatusCode.Created))["command_id"]!;
-        await Eventually.True(async () => (string?)(await GetAsync(http, Commands + "/" + id))["status"] == "failed");
+        await Eventually.HoldsAsync(async () => (string?)(await GetAsync(http, Commands + "/" + id))["status"] == "failed");
 
         string first = await RetryAsync("""{"id":"again"}""");
         Assert.Equal(first, await RetryAsync("""{"id":"again"}"""));

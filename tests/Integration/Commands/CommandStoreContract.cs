@@ -208,7 +208,7 @@ public abstract class CommandStoreContract : IAsyncLifetime
         string late = await StartAsync(Plan with { DeliveryTimeout = TimeSpan.FromHours(1) }, 1);
         await ConfirmAsync(late, 1);
         var changes = new List<CommandChange>();
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             var found = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(
                 () => (i % 2 == 0 ? One : Two).PassTimeAsync(1, Token).AsTask(), Token)));
@@ -230,7 +230,7 @@ public abstract class CommandStoreContract : IAsyncLifetime
         string id = await StartAsync(Plan with { DeliveryTimeout = TimeSpan.FromMilliseconds(1) }, 1);
         Assert.Null((await One.ApplyAsync(Group, id, new ResumeAsked(), Token)).LateMs);
         IReadOnlyList<CommandChange>? due = [];
-        await Eventually.True(async () => (due = await Two.PassTimeAsync(10, Token))!.Count > 0);
+        await Eventually.HoldsAsync(async () => (due = await Two.PassTimeAsync(10, Token))!.Count > 0);
         var change = Assert.Single(due!);
         Assert.Equal(change.Command!.EndedAt, change.Command.CreatedAt + 1 + change.LateMs);
     }
@@ -241,7 +241,7 @@ public abstract class CommandStoreContract : IAsyncLifetime
         string id = await StartAsync(Plan with { DeliveryTimeout = TimeSpan.FromHours(1), Deadline = TimeSpan.FromHours(2) }, 2);
         await One.ApplyAsync(Group, id, new SendingConfirmed([new SentAttempt(0, 1)]), Token);
         IReadOnlyList<CommandChange>? due = [];
-        await Eventually.True(async () => (due = await Two.PassTimeAsync(10, Token))!.Count > 0);
+        await Eventually.HoldsAsync(async () => (due = await Two.PassTimeAsync(10, Token))!.Count > 0);
         var change = Assert.Single(due!);
         Assert.Equal(("m1/1", id), (Sends(change.Transition.Effects), change.Command!.Order.Id));
     }

@@ -133,7 +133,7 @@ public sealed class CommandTests
         await using var a = await CommandClient.ConnectAsync(host, "a");
         string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"]");
         await a.ReportWellAsync(await a.ExecutionAsync(), "in_progress");
-        await Eventually.True(() => boss.EventsOf(id).SelectMany(static one => one["changes"]!.AsArray())
+        await Eventually.HoldsAsync(() => boss.EventsOf(id).SelectMany(static one => one["changes"]!.AsArray())
             .Any(static one => (string?)one!["status"] == "in_progress"));
 
         await redis.RunAsync("FLUSHALL");
@@ -164,7 +164,7 @@ public sealed class CommandTests
             id = (string)(await boss.AskWellAsync("command.start", """{"cmd":"x","role":"worker"}""", question: "m1"))["command_id"]!;
             await a.ExecutionAsync();
         }
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
             (string?)(await boss.AskAsync("command.start", """{"cmd":"x","role":"worker"}"""))["payload"]!["code"] == "no_recipients");
 
         var again = await boss.AskWellAsync("command.start", """{"cmd":"x","role":"worker"}""", question: "m1");
@@ -213,7 +213,7 @@ public sealed class CommandTests
         }
         second.Cut();
 
-        await Eventually.True(async () => (string?)(await first.ReportAsync(execution, "succeeded"))["cmd"] == "reply");
+        await Eventually.HoldsAsync(async () => (string?)(await first.ReportAsync(execution, "succeeded"))["cmd"] == "reply");
         await boss.UntilAsync(id, "succeeded");
     }
 
@@ -347,7 +347,7 @@ public sealed class CommandTests
         await observer.AskWellAsync("command.watch", $$"""{"command_id":"{{id}}"}""");
         await a.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
         using var http = host.CreateClient();
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             using var found = await http.GetAsync(
                 new Uri("/v3/groups/g1/clients/boss", UriKind.Relative), TestContext.Current.CancellationToken);

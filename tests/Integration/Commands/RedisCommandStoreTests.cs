@@ -71,7 +71,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         await StartAsync("c1", Plan, "r1", store);
         await StartAsync("c2", Plan, "r2", store);
         await SayAsync(store, "c1", ExecutionStatus.Succeeded);
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => (await store.GetAsync(Group, "c1", 0, 1, Token)).Status == CommandFound.NotFound);
         Assert.Equal([0, 2], (await store.GetVersionsAsync(Group, ["c1", "c2"], Token))!);
         var left = await store.ListAsync(Group, null, 0, 10, Token);
@@ -102,7 +102,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         await one.Get<CommandScripts>().StartAsync(
             Order("c1") with { Plan = Plan with { DeliveryTimeout = TimeSpan.FromMilliseconds(1) } }, [Member]);
         await redis.RunAsync("ZADD", "ws:due", "XX", "1.5", "g");
-        await Eventually.True(async () => (await Two.PassTimeAsync(10, Token))!.Count == 1);
+        await Eventually.HoldsAsync(async () => (await Two.PassTimeAsync(10, Token))!.Count == 1);
     }
 
     [Fact]
@@ -111,7 +111,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         await StartAsync("c1", Plan with { DeliveryTimeout = TimeSpan.FromMilliseconds(1) });
         var scripts = one.Get<CommandScripts>();
         GroupClaim[] claims = [];
-        await Eventually.True(async () => (claims = await scripts.ClaimAsync(10)).Length > 0);
+        await Eventually.HoldsAsync(async () => (claims = await scripts.ClaimAsync(10)).Length > 0);
         Assert.Empty(await two.Get<CommandScripts>().ClaimAsync(10));
         Assert.Empty((await Two.PassTimeAsync(10, Token))!);
         Assert.InRange(await DueInMsAsync(), 1, CommandScripts.Claim.TotalMilliseconds);
@@ -119,7 +119,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         Assert.Single((await Two.PassTimeAsync(10, Token))!);
         // The one that was believed dead says its word, and is not heard.
         string score = await redis.RunAsync("ZSCORE", "ws:due", "g");
-        await scripts.SettleAsync([(claims[0], 0)]);
+        await scripts.ScheduleAsync([(claims[0], 0)]);
         Assert.Equal(score, await redis.RunAsync("ZSCORE", "ws:due", "g"));
     }
 
@@ -131,7 +131,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         var claim = Assert.Single(await scripts.ClaimAsync(10));
         await two.Get<CommandScripts>().TellAsync(new Look(Group, 500));
         string told = await redis.RunAsync("ZSCORE", "ws:due", "g");
-        await scripts.SettleAsync([(claim, -1)]);
+        await scripts.ScheduleAsync([(claim, -1)]);
         Assert.Equal(told, await redis.RunAsync("ZSCORE", "ws:due", "g"));
         await scripts.TellAsync(new Look(Group, 5_000));
         Assert.Equal(told, await redis.RunAsync("ZSCORE", "ws:due", "g"));
@@ -144,8 +144,8 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         await One.ApplyAsync(Group, "c1", new SendingConfirmed([new SentAttempt(0, 1)]), Token);
         await redis.RunAsync("ZADD", "ws:due", "9000000000000", "g");
         await SayAsync(One, "c1", ExecutionStatus.InProgress);
-        await Eventually.True(async () => await DueInMsAsync() <= 300);
-        await Eventually.True(async () => (await Two.PassTimeAsync(10, Token)) is [{ Command.Counts.TimedOut: 1 }]);
+        await Eventually.HoldsAsync(async () => await DueInMsAsync() <= 300);
+        await Eventually.HoldsAsync(async () => (await Two.PassTimeAsync(10, Token)) is [{ Command.Counts.TimedOut: 1 }]);
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
     public async Task Report_IsStale_GivenAHolderOfNoInstance()
     {
         await StartAsync("c1", Plan);
-        await Eventually.True(() => two.Health.IsSettled);
+        await Eventually.HoldsAsync(() => two.Health.IsSettled);
         await SayAsync(One, "c1", ExecutionStatus.InProgress, "nameless");
         Assert.Equal(Verdict.Stale, (await SayAsync(Two, "c1", ExecutionStatus.Succeeded, "other/1")).Transition.Verdict);
     }
@@ -205,7 +205,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         Assert.True(changed.Status is CommandFound.Found or CommandFound.NotFound, $"{changed.Status}");
 
         List<string> ended = [];
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             ended.AddRange((await Two.PassTimeAsync(10, Token))!
                 .Where(one => one.Command!.Status.IsEnded()).Select(one => one.Command!.Order.Id));
@@ -243,7 +243,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
     {
         await StartAsync("c1", Plan with { DeliveryTimeout = TimeSpan.FromMilliseconds(500) });
         await redis.RunAsync("CONFIG", "SET", "maxmemory", "1");
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => (await Two.PassTimeAsync(10, Token)) is [{ Command.Status: CommandStatus.Failed }]);
     }
 
@@ -252,9 +252,9 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
     {
         await StartAsync("c1", Plan);
         await redis.StopAsync();
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => (await One.StartAsync(Order("c2"), [Member], Token)).Status == StartStatus.Unavailable);
-        await Eventually.True(async () => (await One.ApplyAsync(Group, "c1", new CancelAsked(), Token))
+        await Eventually.HoldsAsync(async () => (await One.ApplyAsync(Group, "c1", new CancelAsked(), Token))
             is { Status: CommandFound.Unavailable, Fault: BackplaneFault.Unreachable });
         Assert.Null(await One.ConnectAsync(Group, new MemberConnected(Member, Role.None), Token));
         Assert.Null(await One.PassTimeAsync(10, Token));
@@ -278,7 +278,7 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
             redis.Resume();
         }
         // It was let in after all, or is now: both come to the same.
-        await Eventually.True(async () => (await One.ApplyAsync(Group, "c1", new CancelAsked(), Token))
+        await Eventually.HoldsAsync(async () => (await One.ApplyAsync(Group, "c1", new CancelAsked(), Token))
             is { Status: CommandFound.Found, Command.IsEnding: true });
     }
 
@@ -288,13 +288,13 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         var (first, second) = (dying.Get<ICommandStore>(), living.Get<ICommandStore>());
         string holder = NameOf(dying), other = NameOf(living);
         Assert.Equal(StartStatus.Started, (await first.StartAsync(Order("c1"), [Member], Token)).Status);
-        await Eventually.True(() => dying.Health.IsSettled && living.Health.IsSettled);
+        await Eventually.HoldsAsync(() => dying.Health.IsSettled && living.Health.IsSettled);
         await SayAsync(first, "c1", ExecutionStatus.InProgress, holder);
         Assert.Equal(Verdict.Stale, (await SayAsync(second, "c1", ExecutionStatus.Succeeded, other)).Transition.Verdict);
         Assert.Equal(Verdict.Stale, (await SayAsync(first, "c1", ExecutionStatus.Succeeded, other)).Transition.Verdict);
 
         await dying.DisposeAsync();
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
             (await SayAsync(second, "c1", ExecutionStatus.InProgress, other)).Transition.Verdict == Verdict.Applied);
         // The new one has it now.
         Assert.Equal(Verdict.Stale, (await SayAsync(second, "c1", ExecutionStatus.Succeeded, holder)).Transition.Verdict);

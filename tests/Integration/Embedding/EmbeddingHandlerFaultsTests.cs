@@ -104,7 +104,7 @@ public sealed class EmbeddingHandlerFaultsTests
         using var free = await host.ConnectAsync(client: "c2");
 
         await held.SendAsync(EmbeddingApp.Message("hang", id: "m1"));
-        await Eventually.True(() => probe.Heard.Contains("c1 says hang"));
+        await Eventually.HoldsAsync(() => probe.Heard.Contains("c1 says hang"));
         await held.SendAsync(EmbeddingApp.Message("after"));
         for (int i = 0; i < 20; i++)
         {

@@ -37,12 +37,12 @@ public sealed class EmbeddingHandlersTests
                 Assert.Equal(text, (string?)(await socket.ReceiveAsync())["msg"]);
             await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", Cancellation);
         }
-        await Eventually.True(() => probe.Heard.Count == 6);
+        await Eventually.HoldsAsync(() => probe.Heard.Count == 6);
 
         Assert.Equal(
             ["connecting c1", "connected c1", "c1 says a", "c1 says b", "c1 says c", "disconnected c1 1000"],
             probe.Heard);
-        await Eventually.True(() => probe.Scopes.All(scope => scope.IsDisposed));
+        await Eventually.HoldsAsync(() => probe.Scopes.All(scope => scope.IsDisposed));
         Assert.Equal(6, probe.Scopes.Distinct().Count());
         var connections = probe.Connections.ToArray();
         Assert.Empty(connections[0].Id);
@@ -109,7 +109,7 @@ public sealed class EmbeddingHandlersTests
     {
         await using var host = await probe.StartAsync();
         using var socket = await host.ConnectAsync();
-        await Eventually.True(() => probe.Heard.Contains("connected c1"));
+        await Eventually.HoldsAsync(() => probe.Heard.Contains("connected c1"));
 
         await host.Services.GetRequiredService<IRealtime>().ToGroup("g1", new RealtimeMessage { Msg = "facade" }, Cancellation);
         using var posted = new StringContent(EmbeddingApp.Message("posted", "aether"), Encoding.UTF8, "application/json");
@@ -186,7 +186,7 @@ public sealed class EmbeddingHandlersTests
     {
         await using var host = await probe.StartAsync();
         using var socket = await host.ConnectAsync();
-        await Eventually.True(() => probe.Heard.Contains("connected c1"));
+        await Eventually.HoldsAsync(() => probe.Heard.Contains("connected c1"));
         var closing = AnswerCloseAsync(socket);
 
         await host.StopAsync();

@@ -114,10 +114,10 @@ public sealed class EmbeddingPipelineTests
 
         using (var socket = await host.ConnectAsync())
             await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", Cancellation);
-        await Eventually.True(async () => (await host.CreateClient().GetStringAsync("metrics", Cancellation))
+        await Eventually.HoldsAsync(async () => (await host.CreateClient().GetStringAsync("metrics", Cancellation))
             .Contains("aether_connections{otel_scope_name=\"Aether.Realtime\"} 0", StringComparison.Ordinal));
         await host.CreateClient().GetAsync("v3/ws/group/g1/client/c1", Cancellation);
-        await Eventually.True(() => durations.Contains("426"));
+        await Eventually.HoldsAsync(() => durations.Contains("426"));
 
         Assert.Contains("200", durations);
         Assert.DoesNotContain("101", durations);
@@ -310,7 +310,7 @@ public sealed class EmbeddingPipelineTests
             Assert.NotEqual((path, "rest"), (path, answer));
         }
         await first.CloseAsync(WebSocketCloseStatus.NormalClosure, "", Cancellation);
-        await Eventually.True(() => ended.Contains("press"));
+        await Eventually.HoldsAsync(() => ended.Contains("press"));
     }
 
     private static void Limit(RateLimiterOptions limiter)

@@ -44,8 +44,8 @@ public sealed class EmbeddingServicesTests
         }
 
         Assert.True(connection.IsConnected);
-        await Eventually.True(async () => await redis.RunAsync("PUBSUB", "CHANNELS") == heard);
-        await Eventually.True(async () => await ConnectionsAsync(redis) == before);
+        await Eventually.HoldsAsync(async () => await redis.RunAsync("PUBSUB", "CHANNELS") == heard);
+        await Eventually.HoldsAsync(async () => await ConnectionsAsync(redis) == before);
         Assert.True(await connection.GetDatabase().StringSetAsync("host's", "own"));
     }
 
@@ -123,7 +123,7 @@ public sealed class EmbeddingServicesTests
     private static async Task ReadyAsync(EmbeddingApp host)
     {
         string said = "";
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () =>
             {
                 var answer = await host.CreateClient().GetAsync("health/ready", Cancellation);

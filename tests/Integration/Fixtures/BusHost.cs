@@ -57,7 +57,7 @@ internal sealed class BusHost : IAsyncDisposable
         Action<IServiceCollection>? services = null)
     {
         var host = await StartAsync(connectionString, configure, services);
-        await Eventually.True(() => host.Bus.IsReady, state: () => string.Join(" | ", host.Log));
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, state: () => string.Join(" | ", host.Log));
         return host;
     }
 

@@ -108,7 +108,7 @@ internal sealed class CommandClient : IAsyncDisposable
     public async Task<JsonNode> NextAsync(Func<JsonNode, bool> fits, int from = 0)
     {
         JsonNode? found = null;
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () =>
             {
                 lock (received)

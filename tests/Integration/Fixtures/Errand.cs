@@ -58,7 +58,7 @@ internal static class Errand
             LeaseStatus.Done,
             (await leases.AcquireAsync(Group, client, client, TimeSpan.FromMilliseconds(100), Token)).Status);
         // Others end what is over, too.
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () =>
             {
                 await leases.EndAsync(100, Token);
@@ -80,7 +80,7 @@ internal static class Errand
     {
         var presence = host.Get<IPresenceStore>();
         var directory = host.Get<IPresenceDirectory>();
-        await Eventually.True(() => presence.IsReady, TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(() => presence.IsReady, TimeSpan.FromSeconds(30));
         var joined = await presence.JoinAsync(Group, client, Role.None, Token);
         Assert.True(joined.Transition == PresenceTransition.Came, $"{joined} {string.Join(" | ", host.Log.TakeLast(8))}");
         Assert.NotNull((await presence.UpdateStateAsync(Group, client, "{\"a\":1}"u8.ToArray(), Token)).Member);
@@ -151,7 +151,7 @@ internal static class Errand
         await redis.RunAsync("SADD", $"{root}members:{{{group}}}", "c");
         await redis.RunAsync("SADD", root + "groups:" + dead, group);
         await redis.RunAsync("ZADD", root + "leases", "1", dead);
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => await redis.RunAsync("ZSCORE", root + "leases", dead) == ""
                 && await redis.RunAsync("EXISTS", $"{root}members:{{{group}}}", $"{root}held:{{{group}}}:{dead}") == "0",
             TimeSpan.FromSeconds(30));

@@ -52,7 +52,7 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
     {
         var host = Open(settings: ("ConnectionStrings:Redis", redis.ConnectionString));
         using var client = host.CreateClient();
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             using var answer = await client.GetAsync(new Uri("/health/ready", UriKind.Relative), Cancellation);
             return answer.IsSuccessStatusCode;

@@ -65,7 +65,7 @@ internal sealed class PresenceInstance : IPresenceWatcher, ILogger<RedisPresence
         var redis = await ConnectionMultiplexer.ConnectAsync(configuration);
         var instance = new PresenceInstance(redis, lease ?? TimeSpan.FromSeconds(10), time ?? TimeProvider.System);
         await instance.Store.StartAsync(CancellationToken.None);
-        await Eventually.True(() => instance.Store.IsReady, state: () => instance.Log);
+        await Eventually.HoldsAsync(() => instance.Store.IsReady, state: () => instance.Log);
         return instance;
     }
 

@@ -36,7 +36,7 @@ public abstract class MessageHistoryContract : IAsyncLifetime
 
         Assert.All(results, result => Assert.Equal((KeepStatus.Published, 1), (result.Status, result.Instances)));
         Assert.Equal(Enumerable.Range(1, 200).Select(i => (long)i), results.Select(result => result.Position.Seq));
-        await Eventually.True(() => sink.Count == 200);
+        await Eventually.HoldsAsync(() => sink.Count == 200);
         Assert.Equal(Enumerable.Range(0, 200).Select(i => $"{i}"), sink.Texts);
         Assert.Equal(results.Select(result => result.Position), sink.Received.Select(one => one.Message.Position));
     }
@@ -55,7 +55,7 @@ public abstract class MessageHistoryContract : IAsyncLifetime
                 : Bus.PublishAsync(Group, message, Token).AsTask());
         }
         await Task.WhenAll(sending);
-        await Eventually.True(() => sink.Count == 200);
+        await Eventually.HoldsAsync(() => sink.Count == 200);
         Assert.Equal(Enumerable.Range(0, 200).Select(i => $"{i}"), sink.Texts);
     }
 
@@ -74,7 +74,7 @@ public abstract class MessageHistoryContract : IAsyncLifetime
         Assert.Equal(new KeepResult(KeepStatus.Duplicate, 0, first.Position), again);
         Assert.Equal(2, other.Position.Seq);
         Assert.Equal((KeepStatus.Published, 1L), (elsewhere.Status, elsewhere.Position.Seq));
-        await Eventually.True(() => sink.Count == 2);
+        await Eventually.HoldsAsync(() => sink.Count == 2);
         Assert.Equal(["once", "other"], sink.Texts);
         Assert.Equal(["once", "other"], (await ReadAsync(Group)).Messages.Select(one => one.Msg));
     }

@@ -30,7 +30,7 @@ public sealed class RedisGapRepairTests
         Assert.True(repair.OthersMayBeMissing);
         Assert.Equal("ws:group:g\n1", await redis.RunAsync("PUBSUB", "NUMSUB", "ws:group:g"));
         repair.Release();
-        await Eventually.True(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
     }
 
     [Fact]
@@ -44,8 +44,8 @@ public sealed class RedisGapRepairTests
 
         await redis.RestartAsync();
 
-        await Eventually.True(() => repair.Calls >= 3, Patience, () => host.Bus.Problem ?? "");
-        await Eventually.True(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
+        await Eventually.HoldsAsync(() => repair.Calls >= 3, Patience, () => host.Bus.Problem ?? "");
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
     }
 
     /// <summary>One whose repair ends when it is let go, and fails as often as it is told to.</summary>

@@ -78,7 +78,7 @@ public sealed class RedisMessageHistoryTests : IAsyncLifetime
         await redis.RunAsync("CONFIG", "SET", "maxmemory", "0");
         var after = await AppendAsync("after");
         Assert.Equal(before.Position.At(2), after.Position);
-        await Eventually.True(() => sink.Count == 2);
+        await Eventually.HoldsAsync(() => sink.Count == 2);
         Assert.Equal(["before", "after"], sink.Texts);
     }
 
@@ -98,7 +98,7 @@ public sealed class RedisMessageHistoryTests : IAsyncLifetime
         }
         await Task.WhenAll(sent);
 
-        await Eventually.True(() => sink.Count == count, state: () => $"{sink.Count}");
+        await Eventually.HoldsAsync(() => sink.Count == count, state: () => $"{sink.Count}");
         Assert.Equal(Enumerable.Range(0, count).Select(i => $"{i}"), sink.Texts);
         Assert.Equal(
             Enumerable.Range(1, count / 2).Select(i => (long)i),

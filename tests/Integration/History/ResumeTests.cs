@@ -252,7 +252,7 @@ public sealed class ResumeTests
         await CommandsAsync(host, "group", [.. Enumerable.Range(400, 30).Select(i => $"{i} ")]);
         // Until then it takes nothing, and only what the system keeps for it is on its way.
         var registry = host.Services.GetRequiredService<ConnectionRegistry>();
-        await Eventually.True(() => registry.Where(one => one.ClientId == Messages.Id("slow") && one.Reason is not null).Any());
+        await Eventually.HoldsAsync(() => registry.Where(one => one.ClientId == Messages.Id("slow") && one.Reason is not null).Any());
         int expected = 0;
         while (await slow.TryNextAsync() is { } message)
             Assert.StartsWith($"{expected++} ", Msg(message), StringComparison.Ordinal);

@@ -68,7 +68,7 @@ public sealed class MetricsTests
 
         // A page of metrics is kept for a moment.
         string[] missing = [];
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () =>
             {
                 string metrics = await client.GetStringAsync("/metrics", Cancellation);

@@ -45,7 +45,7 @@ public sealed class TransportChoiceTests
             "HTTP/1.1 101 ");
 
         var upgrade = seen.Last().Features.Get<UpgradeCapture>()!;
-        await Eventually.True(() => upgrade.Output is not null);
+        await Eventually.HoldsAsync(() => upgrade.Output is not null);
         Assert.IsType(expected, upgrade.Output);
         var realtime = app.Services.GetRequiredService<IRealtime>();
         await realtime.ToClient("g", "c", new RealtimeMessage { Msg = "here you are" }, Cancellation);

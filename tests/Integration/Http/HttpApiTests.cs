@@ -124,7 +124,7 @@ public sealed class HttpApiTests
         Assert.Equal((4005, 4005), (await removed.ReceiveCloseAsync(), await tab.ReceiveCloseAsync()));
         await removed.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Cancellation);
         await tab.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Cancellation);
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
             (await client.GetAsync(Client("g1", "c1"), Cancellation)).StatusCode == HttpStatusCode.NotFound);
         // Its connection in the other group still hears that channel, and nobody is there to be removed all the same.
         await ProblemAsync(HttpStatusCode.NotFound, await client.DeleteAsync(Client("g1", "c1"), Cancellation));

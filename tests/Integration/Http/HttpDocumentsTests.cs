@@ -136,7 +136,7 @@ public sealed partial class HttpDocumentsTests
             ExampleOf(one["delete"]!, "200"), await canceled.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
 
         string third = (string)(await PostAsync(Commands, """{"cmd":"x","to":["nobody"],"delivery_timeout_ms":1}"""))["command_id"]!;
-        await Eventually.True(async () => (string?)(await GetAsync(client, Commands + "/" + third))["status"] == "failed");
+        await Eventually.HoldsAsync(async () => (string?)(await GetAsync(client, Commands + "/" + third))["status"] == "failed");
         var retry = paths["/v3/groups/{group_id}/commands/{command_id}/retry"]!["post"]!;
         var again = retry["requestBody"]!["content"]!["application/json"]!;
         AssertSameShape(

@@ -78,7 +78,7 @@ public sealed class HttpTraceTests
         Assert.Contains("4 traces", await fifth.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
 
         await first.DisposeAsync();
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             using var again = await client.GetAsync(
                 TraceReader.Path("g1", "c1"), HttpCompletionOption.ResponseHeadersRead, Cancellation);

@@ -44,7 +44,7 @@ public abstract class LeaseFencingContract : IAsyncLifetime
     {
         await AcquireAsync(A);
         Assert.Equal(Said.Published, await SayAsync(A, 1, isKept));
-        await Eventually.True(() => Heard.Any());
+        await Eventually.HoldsAsync(() => Heard.Any());
         Assert.Equal(new LeaseClaim(Name, 1), Assert.Single(Heard).Lease);
     }
 
@@ -67,13 +67,13 @@ public abstract class LeaseFencingContract : IAsyncLifetime
         await Leases.TakeAwayAsync(Group, Name, Token);
         Assert.Equal(Said.Stale, await SayAsync(A, 2, isKept));
         await Leases.AcquireAsync(Group, Name, A, TimeSpan.FromMilliseconds(200), Token);
-        await Eventually.True(async () => await SayAsync(A, 3, isKept) == Said.Stale);
+        await Eventually.HoldsAsync(async () => await SayAsync(A, 3, isKept) == Said.Stale);
         int count = Heard.Count();
         await AcquireAsync(B);
         Assert.Equal(Said.Stale, await SayAsync(A, 3, isKept));
         Assert.Equal(Said.Published, await SayAsync(B, 4, isKept));
 
-        await Eventually.True(() => Heard.Any(message => message.FromId == B));
+        await Eventually.HoldsAsync(() => Heard.Any(message => message.FromId == B));
         Assert.All(Heard.Take(count), message => Assert.Equal((A, 3), (message.FromId, message.Lease!.Value.Term)));
         Assert.Equal(count + 1, Heard.Count());
     }
@@ -120,7 +120,7 @@ public abstract class LeaseFencingContract : IAsyncLifetime
                 : Host.Bus.PublishAsync(Channel, message, Token).AsTask());
         }
         await Task.WhenAll(sending);
-        await Eventually.True(() => Heard.Count() == count);
+        await Eventually.HoldsAsync(() => Heard.Count() == count);
         Assert.Equal(Enumerable.Range(0, count).Select(i => $"{i}"), Heard.Select(message => message.Msg));
     }
 
@@ -153,7 +153,7 @@ public abstract class LeaseFencingContract : IAsyncLifetime
             int before = sink.Count;
             foreach (var speaker in speakers)
                 speaker.Words.Release(wordsInATurn);
-            await Eventually.True(() => sink.Count > before);
+            await Eventually.HoldsAsync(() => sink.Count > before);
             await Leases.TakeAwayAsync(Group, Name, Token);
             var taken = await AcquireAsync(turn % 2 == 0 ? A : B);
             Volatile.Write(ref term, taken.Lease!.Term);
@@ -165,7 +165,7 @@ public abstract class LeaseFencingContract : IAsyncLifetime
         foreach (var speaker in speakers)
             speaker.Words.Dispose();
         await Host.Bus.PublishAsync(Channel, Messages.ToGroup("g", "over"), Token);
-        await Eventually.True(() => sink.Texts.Contains("over"));
+        await Eventually.HoldsAsync(() => sink.Texts.Contains("over"));
 
         // The group is told each end and each beginning on the same channel, so it can be seen who held it when.
         (VisionId Holder, long Term) held = (A, 1);

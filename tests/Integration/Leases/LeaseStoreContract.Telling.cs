@@ -54,13 +54,13 @@ public abstract partial class LeaseStoreContract
         await HearAsync();
         await AcquireAsync(A, Short);
         int count = 0;
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Eventually.True(async () =>
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Eventually.HoldsAsync(async () =>
         {
             Interlocked.Add(ref count, (await Leases.EndAsync(100, Token)).Count);
             return Volatile.Read(ref count) > 0;
         })));
         // Nothing is left that may end.
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             var ends = await Leases.EndAsync(100, Token);
             Interlocked.Add(ref count, ends.Count);
@@ -76,7 +76,7 @@ public abstract partial class LeaseStoreContract
     {
         await HearAsync();
         long first = (await AcquireAsync(A, Short)).Lease!.ExpiresAt;
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             long now = (await Leases.RenewAsync(Group, new(Name, 1), A, Token)).Lease!.ExpiresAt - (long)Short.TotalMilliseconds;
             Assert.Equal(0, (await Leases.EndAsync(100, Token)).Count);
@@ -84,7 +84,7 @@ public abstract partial class LeaseStoreContract
             return now > first + 300;
         });
         Assert.Equal(["a 1"], await ToldAsync());
-        await Eventually.True(async () => (await Leases.EndAsync(100, Token)).Count == 1);
+        await Eventually.HoldsAsync(async () => (await Leases.EndAsync(100, Token)).Count == 1);
         Assert.Equal(["a 1", "- 1"], await ToldAsync());
     }
 
@@ -93,8 +93,8 @@ public abstract partial class LeaseStoreContract
     {
         await HearAsync();
         await AcquireAsync(A, Short);
-        await Eventually.True(async () => (await AcquireAsync(B, Long)).Status == Application.Ports.LeaseStatus.Done);
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () => (await AcquireAsync(B, Long)).Status == Application.Ports.LeaseStatus.Done);
+        await Eventually.HoldsAsync(async () =>
         {
             var ends = await Leases.EndAsync(100, Token);
             Assert.Equal(0, ends.Count);
@@ -108,7 +108,7 @@ public abstract partial class LeaseStoreContract
     {
         for (int i = 0; i < 7; i++)
             await Leases.AcquireAsync(Group, Messages.Id("n" + i), A, Short, Token);
-        await Eventually.True(async () => (await Leases.GetAsync(Group, Messages.Id("n6"), Token)).TimeLeft == TimeSpan.Zero);
+        await Eventually.HoldsAsync(async () => (await Leases.GetAsync(Group, Messages.Id("n6"), Token)).TimeLeft == TimeSpan.Zero);
         var counts = new List<int>();
         while ((await Leases.EndAsync(3, Token)) is { Count: > 0 } ends)
             counts.Add(ends.Count);
@@ -123,7 +123,7 @@ public abstract partial class LeaseStoreContract
     {
         int before = told.Texts.Count(text => text == Over);
         await Host.Bus.PublishAsync(ChannelName.Group(Group), Messages.ToGroup("g", Over), Token);
-        await Eventually.True(() => told.Texts.Count(text => text == Over) > before);
+        await Eventually.HoldsAsync(() => told.Texts.Count(text => text == Over) > before);
         return [.. told.Received.Where(one => one.Message.Msg != Over).Select(one =>
         {
             using var payload = JsonDocument.Parse(one.Message.Payload);

@@ -71,10 +71,10 @@ public abstract partial class LeaseStoreContract : IAsyncLifetime
     public async Task Term_IsOneMore_GivenThatTheLeaseEndedByItself()
     {
         await AcquireAsync(A, Short);
-        await Eventually.True(async () => (await Leases.GetAsync(Group, Name, Token)).TimeLeft == TimeSpan.Zero);
+        await Eventually.HoldsAsync(async () => (await Leases.GetAsync(Group, Name, Token)).TimeLeft == TimeSpan.Zero);
         Assert.Equal((LeaseStatus.Done, default, 1L, false), Facts(await Leases.GetAsync(Group, Name, Token)));
         Assert.Equal((LeaseStatus.Done, A, 2L, true), Facts(await AcquireAsync(A, Short)));
-        await Eventually.True(async () => (await AcquireAsync(B, Long)).Status == LeaseStatus.Done);
+        await Eventually.HoldsAsync(async () => (await AcquireAsync(B, Long)).Status == LeaseStatus.Done);
         Assert.Equal((LeaseStatus.Done, B, 3L, false), Facts(await Leases.GetAsync(Group, Name, Token)));
     }
 
@@ -84,7 +84,7 @@ public abstract partial class LeaseStoreContract : IAsyncLifetime
         var ttl = TimeSpan.FromSeconds(30);
         var first = await AcquireAsync(A, ttl);
         long expiresAt = first.Lease!.ExpiresAt;
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             var renewed = await Leases.RenewAsync(Group, new LeaseClaim(Name, 1), A, Token);
             Assert.Equal((LeaseStatus.Done, A, 1L, false), Facts(renewed));
@@ -110,7 +110,7 @@ public abstract partial class LeaseStoreContract : IAsyncLifetime
     public async Task RenewAndRelease_AreStale_GivenThatItHasEnded()
     {
         await AcquireAsync(A, Short);
-        await Eventually.True(async () => (await Leases.GetAsync(Group, Name, Token)).TimeLeft == TimeSpan.Zero);
+        await Eventually.HoldsAsync(async () => (await Leases.GetAsync(Group, Name, Token)).TimeLeft == TimeSpan.Zero);
         Assert.Equal(LeaseStatus.Stale, (await Leases.RenewAsync(Group, new(Name, 1), A, Token)).Status);
         Assert.Equal(LeaseStatus.Stale, (await Leases.ReleaseAsync(Group, new(Name, 1), A, Token)).Status);
     }

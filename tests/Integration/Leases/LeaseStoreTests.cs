@@ -124,8 +124,8 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
         await Leases.AcquireAsync(Group, Name, A, Short, Token);
         await Leases.AcquireAsync(Group, Messages.Id("other"), A, Ttl, Token);
         await redis.RunAsync("CONFIG", "SET", "maxmemory", "1");
-        await Eventually.True(async () => (await Leases.EndAsync(100, Token)).Count == 1);
-        await Eventually.True(() => sink.Count == 3);
+        await Eventually.HoldsAsync(async () => (await Leases.EndAsync(100, Token)).Count == 1);
+        await Eventually.HoldsAsync(() => sink.Count == 3);
         Assert.InRange((await Leases.EndAsync(100, Token)).Next!.Value, TimeSpan.FromSeconds(30), Ttl);
     }
 
@@ -134,11 +134,11 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
     {
         await Leases.AcquireAsync(Group, Name, A, Short, Token);
         var scripts = host.Get<LeaseScripts>();
-        await Eventually.True(async () => (await scripts.TakeDueAsync(100)).Members is ["g:lead"]);
+        await Eventually.HoldsAsync(async () => (await scripts.TakeDueAsync(100)).Members is ["g:lead"]);
         // Nobody else gets it yet, and then somebody does.
         Assert.Equal(0, (await Leases.EndAsync(100, Token)).Count);
         await using var other = await BusHost.StartReadyAsync(redis.ConnectionString);
-        await Eventually.True(async () => (await other.Get<ILeaseStore>().EndAsync(100, Token)).Count == 1);
+        await Eventually.HoldsAsync(async () => (await other.Get<ILeaseStore>().EndAsync(100, Token)).Count == 1);
     }
 
     [Fact]
@@ -147,14 +147,14 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
         await Leases.AcquireAsync(Group, Name, A, Short, Token);
         var scripts = host.Get<LeaseScripts>();
         // It is to be looked at a moment before it is over, and is taken by nobody else until then.
-        await Eventually.True(async () => (await Leases.GetAsync(Group, Name, Token)).TimeLeft == TimeSpan.Zero);
+        await Eventually.HoldsAsync(async () => (await Leases.GetAsync(Group, Name, Token)).TimeLeft == TimeSpan.Zero);
         DueLeases due = null!;
-        await Eventually.True(async () => (due = await scripts.TakeDueAsync(100)).Members is ["g:lead"]);
+        await Eventually.HoldsAsync(async () => (due = await scripts.TakeDueAsync(100)).Members is ["g:lead"]);
         await Leases.AcquireAsync(Group, Name, Messages.Id("b"), Ttl, Token);
-        await scripts.SettleAsync("g:lead", due.Given, TimeSpan.Zero);
+        await scripts.ScheduleAsync("g:lead", due.Given, TimeSpan.Zero);
         Assert.NotEqual("", await redis.RunAsync("ZSCORE", Ends, "g:lead"));
         // And is looked at in vain before it is forgotten until then.
-        await Eventually.True(async () => (await Leases.EndAsync(100, Token)).Next > TimeSpan.FromSeconds(30));
+        await Eventually.HoldsAsync(async () => (await Leases.EndAsync(100, Token)).Next > TimeSpan.FromSeconds(30));
         Assert.Equal((2, Messages.Id("b")), await HolderAsync());
     }
 
@@ -165,7 +165,7 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
         await Leases.ReleaseAsync(Group, new(Name, 1), A, Token);
         foreach (string nonsense in (string[])["x", ":", "g:", ":lead", "g:le.ad", "g:lead:x"])
             await redis.RunAsync("ZADD", Ends, "1", nonsense);
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             Assert.Equal(0, (await Leases.EndAsync(100, Token)).Count);
             return await redis.RunAsync("EXISTS", Ends) == "0";
@@ -177,7 +177,7 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
     public async Task Acquire_IsRefused_GivenARedisThatIsAway()
     {
         await redis.StopAsync();
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
             (await Leases.AcquireAsync(Group, Name, A, Ttl, Token)).Status == LeaseStatus.Unavailable);
     }
 

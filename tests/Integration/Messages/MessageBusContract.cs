@@ -43,7 +43,7 @@ public abstract class MessageBusContract : IAsyncLifetime
         foreach (var (channel, message) in sent)
         {
             Assert.Equal(PublishResult.To(1), await Bus.PublishAsync(channel, message, Token));
-            await Eventually.True(() => sink.Received.Any(one => one.Channel == channel));
+            await Eventually.HoldsAsync(() => sink.Received.Any(one => one.Channel == channel));
         }
 
         Assert.Equal(
@@ -64,7 +64,7 @@ public abstract class MessageBusContract : IAsyncLifetime
         foreach (var one in published)
             Assert.Equal(PublishResult.To(1), await one);
 
-        await Eventually.True(() => sink.Count == count, state: () => $"{sink.Count}");
+        await Eventually.HoldsAsync(() => sink.Count == count, state: () => $"{sink.Count}");
         Assert.Equal(
             Enumerable.Range(0, count), sink.Texts.Select(text => int.Parse(text!, CultureInfo.InvariantCulture)));
     }
@@ -83,10 +83,10 @@ public abstract class MessageBusContract : IAsyncLifetime
         Assert.True(await Bus.SubscribeAsync(Group, own, Token));
 
         Assert.Equal(PublishResult.To(1), await Bus.PublishAsync(Group, Messages.ToGroup("g"), Token));
-        await Eventually.True(() => own.Count == 1);
+        await Eventually.HoldsAsync(() => own.Count == 1);
         // Published last and heard: whatever was wrongly sent before would have come as well.
         await Bus.PublishAsync(ChannelName.Broadcast, Messages.ToAll("last"), Token);
-        await Eventually.True(() => other.Count > 0);
+        await Eventually.HoldsAsync(() => other.Count > 0);
 
         Assert.Equal(["last"], other.Texts);
     }
@@ -102,7 +102,7 @@ public abstract class MessageBusContract : IAsyncLifetime
 
         Assert.Equal(PublishResult.To(0), await Bus.PublishAsync(Group, Messages.ToGroup("g", "gone"), Token));
         await Bus.PublishAsync(ChannelName.Broadcast, Messages.ToAll("last"), Token);
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["last"], sink.Texts);
     }
 
@@ -117,7 +117,7 @@ public abstract class MessageBusContract : IAsyncLifetime
 
         Assert.Equal(PublishResult.To(1), await Bus.PublishAsync(Group, Messages.ToGroup("g", "again"), Token));
 
-        await Eventually.True(() => second.Count == 1);
+        await Eventually.HoldsAsync(() => second.Count == 1);
         Assert.Empty(first.Received);
     }
 
@@ -134,7 +134,7 @@ public abstract class MessageBusContract : IAsyncLifetime
         }));
 
         Assert.All(results, result => Assert.Equal(PublishResult.To(1), result));
-        await Eventually.True(() => sink.Count == channels.Length);
+        await Eventually.HoldsAsync(() => sink.Count == channels.Length);
         Assert.Equal(channels.Length, sink.Received.Select(one => one.Channel).Distinct().Count());
     }
 

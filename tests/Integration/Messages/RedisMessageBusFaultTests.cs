@@ -29,12 +29,12 @@ public sealed class RedisMessageBusFaultTests
         Assert.False(await host.Bus.SubscribeAsync(Group, sink, Token));
 
         await redis.StartAgainAsync();
-        await Eventually.True(() => host.Bus.IsReady);
+        await Eventually.HoldsAsync(() => host.Bus.IsReady);
         // The one that was refused must not have come to life with the connection.
         Assert.Equal("0", await CountAsync(redis, "ws:group:g"));
         Assert.True(await host.Bus.SubscribeAsync(Group, sink, Token));
         Assert.Equal(PublishResult.To(1), await SayAsync(host, "now"));
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["now"], sink.Texts);
     }
 
@@ -48,7 +48,7 @@ public sealed class RedisMessageBusFaultTests
 
         await redis.StopAsync();
         var stopped = DateTime.UtcNow;
-        await Eventually.True(() => !host.Bus.IsReady, TimeSpan.FromSeconds(2));
+        await Eventually.HoldsAsync(() => !host.Bus.IsReady, TimeSpan.FromSeconds(2));
         for (int i = 0; i < 100; i++)
         {
             long asked = Stopwatch.GetTimestamp();
@@ -59,10 +59,10 @@ public sealed class RedisMessageBusFaultTests
         Assert.InRange(host.Log.Count(line => line.StartsWith("RedisPublishFailed", StringComparison.Ordinal)), 1, 5);
 
         await redis.StartAgainAsync();
-        await Eventually.True(() => host.Bus.IsReady);
+        await Eventually.HoldsAsync(() => host.Bus.IsReady);
         Assert.Equal("0", await CountAsync(redis, "ws:broadcast"));
         Assert.Equal(PublishResult.To(1), await SayAsync(host, "now"));
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["now"], sink.Texts);
         Assert.NotEmpty(sink.Gaps);
         Assert.True(sink.Gaps[0] <= stopped, "the gap starts after the fault");
@@ -79,12 +79,12 @@ public sealed class RedisMessageBusFaultTests
         Assert.All(subscribed, Assert.True);
 
         await redis.KillAsync();
-        await Eventually.True(() => !host.Bus.IsReady);
+        await Eventually.HoldsAsync(() => !host.Bus.IsReady);
         await redis.StartAgainAsync();
-        await Eventually.True(() => host.Bus.IsReady, TimeSpan.FromSeconds(20));
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, TimeSpan.FromSeconds(20));
 
         Assert.Equal(channels.Length, await LiveAsync(redis, channels.Select(one => "ws:client:" + one.Id.Value)));
-        await Eventually.True(() => sink.Gaps.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Gaps.Count > 0);
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public sealed class RedisMessageBusFaultTests
             var killed = DateTime.UtcNow;
             Assert.NotEqual("0", await redis.RunAsync("CLIENT", "KILL", "TYPE", "pubsub"));
 
-            await Eventually.True(() => sink.Gaps.Count > gaps && host.Bus.IsReady);
+            await Eventually.HoldsAsync(() => sink.Gaps.Count > gaps && host.Bus.IsReady);
             Assert.True(host.Health.Epoch > epoch);
             Assert.True(sink.Gaps[gaps] <= killed, "the gap starts after the fault");
             Assert.Equal(channels.Length, await LiveAsync(redis, channels.Select(one => "ws:client:" + one.Id.Value)));
@@ -124,7 +124,7 @@ public sealed class RedisMessageBusFaultTests
         var paused = DateTime.UtcNow;
         var inHang = SayAsync(one, "late");
         var subscribing = two.Bus.SubscribeAsync(ChannelName.Broadcast, sink, Token);
-        await Eventually.True(() => !one.Bus.IsReady && !two.Bus.IsReady, TimeSpan.FromSeconds(3));
+        await Eventually.HoldsAsync(() => !one.Bus.IsReady && !two.Bus.IsReady, TimeSpan.FromSeconds(3));
         long asked = Stopwatch.GetTimestamp();
         Assert.Equal(PublishResult.Unavailable, await SayAsync(one, "later"));
         Assert.True(Stopwatch.GetElapsedTime(asked) < TimeSpan.FromMilliseconds(500), "it was not refused at once");
@@ -132,10 +132,10 @@ public sealed class RedisMessageBusFaultTests
         Assert.False(await subscribing);
         redis.Resume();
 
-        await Eventually.True(() => one.Bus.IsReady && two.Bus.IsReady);
-        await Eventually.True(async () => await CountAsync(redis, "ws:broadcast") == "0");
+        await Eventually.HoldsAsync(() => one.Bus.IsReady && two.Bus.IsReady);
+        await Eventually.HoldsAsync(async () => await CountAsync(redis, "ws:broadcast") == "0");
         Assert.Equal(PublishResult.To(1), await SayAsync(one, "now"));
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["now"], sink.Texts);
         Assert.True(Assert.Single(sink.Gaps) <= paused, "the gap starts after the fault");
     }
@@ -150,13 +150,13 @@ public sealed class RedisMessageBusFaultTests
         Assert.True(await host.Bus.SubscribeAsync(Group, sink, Token));
 
         proxy.IsDeaf = true;
-        await Eventually.True(() => !host.Bus.IsReady, TimeSpan.FromSeconds(3));
+        await Eventually.HoldsAsync(() => !host.Bus.IsReady, TimeSpan.FromSeconds(3));
         proxy.IsDeaf = false;
 
-        await Eventually.True(() => host.Bus.IsReady, TimeSpan.FromSeconds(20));
-        await Eventually.True(() => sink.Gaps.Count > 0);
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, TimeSpan.FromSeconds(20));
+        await Eventually.HoldsAsync(() => sink.Gaps.Count > 0);
         Assert.Equal(PublishResult.To(1), await SayAsync(host, "now"));
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["now"], sink.Texts);
     }
 
@@ -175,10 +175,10 @@ public sealed class RedisMessageBusFaultTests
         // missing.
         await RedisForgetsAsync(host, "ws:group:g");
 
-        await Eventually.True(() => sink.Gaps.Count > 0, state: () => string.Join(" | ", host.Log.TakeLast(5)));
-        await Eventually.True(() => host.Bus.IsReady);
+        await Eventually.HoldsAsync(() => sink.Gaps.Count > 0, state: () => string.Join(" | ", host.Log.TakeLast(5)));
+        await Eventually.HoldsAsync(() => host.Bus.IsReady);
         Assert.Equal(PublishResult.To(2), await SayAsync(host, "now"));
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["now"], sink.Texts);
     }
 
@@ -194,10 +194,10 @@ public sealed class RedisMessageBusFaultTests
         await host.Bus.UnsubscribeAsync(Group, Token);
         redis.Resume();
 
-        await Eventually.True(() => host.Bus.IsReady);
-        await Eventually.True(async () => await CountAsync(redis, "ws:group:g") == "0");
+        await Eventually.HoldsAsync(() => host.Bus.IsReady);
+        await Eventually.HoldsAsync(async () => await CountAsync(redis, "ws:group:g") == "0");
         // As soon as others can be believed to be back as well.
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => await host.Bus.PublishAsync(Group, Messages.ToGroup("g"), Token) == PublishResult.To(0),
             TimeSpan.FromSeconds(30));
     }
@@ -209,12 +209,12 @@ public sealed class RedisMessageBusFaultTests
         await redis.RunAsync("ACL", "SETUSER", "limited", "on", ">pw", "~*", "+@all", "resetchannels");
         await using var host = await BusHost.StartAsync(redis.ConnectionString + ",user=limited,password=pw");
 
-        await Eventually.True(() => host.Log.Any(line => line.StartsWith("BackplaneLost", StringComparison.Ordinal)));
+        await Eventually.HoldsAsync(() => host.Log.Any(line => line.StartsWith("BackplaneLost", StringComparison.Ordinal)));
         Assert.False(host.Bus.IsReady);
         Assert.False(await host.Bus.SubscribeAsync(Group, new RecordingSink(), Token));
 
         await redis.RunAsync("ACL", "SETUSER", "limited", "allchannels");
-        await Eventually.True(() => host.Bus.IsReady);
+        await Eventually.HoldsAsync(() => host.Bus.IsReady);
         Assert.DoesNotContain(host.Log, line => line.Contains("pw", StringComparison.Ordinal));
     }
 
@@ -236,11 +236,11 @@ public sealed class RedisMessageBusFaultTests
         Assert.Equal(PublishResult.To(1), direct);
         var all = await one.Bus.PublishAsync(ChannelName.Broadcast, Messages.ToAll("3"), Token);
         Assert.Equal(PublishResult.To(1), all);
-        await Eventually.True(() => sink.Count == 3);
+        await Eventually.HoldsAsync(() => sink.Count == 3);
         Assert.Equal(["1", "2", "3"], sink.Texts.Order());
 
         await redis.RunAsync("CLIENT", "KILL", "TYPE", "pubsub");
-        await Eventually.True(() => sink.Gaps.Count > 0 && one.Bus.IsReady && two.Bus.IsReady);
+        await Eventually.HoldsAsync(() => sink.Gaps.Count > 0 && one.Bus.IsReady && two.Bus.IsReady);
         foreach (var channel in channels)
             Assert.Equal(PublishResult.To(1), await one.Bus.PublishAsync(channel, Messages.ToAll("x"), Token));
     }

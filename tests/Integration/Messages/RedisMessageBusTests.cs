@@ -33,7 +33,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
 
         Assert.Equal(PublishResult.To(2), await Bus.PublishAsync(channel, Messages.ToGroup("g", "both"), Token));
 
-        await Eventually.True(() => here.Count == 1 && there.Count == 1);
+        await Eventually.HoldsAsync(() => here.Count == 1 && there.Count == 1);
         await two.Bus.UnsubscribeAsync(channel, Token);
         Assert.Equal(PublishResult.To(1), await Bus.PublishAsync(channel, Messages.ToGroup("g", "one"), Token));
     }
@@ -50,7 +50,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
 
         await Task.WhenAll(PublishAsync(Bus, "a"), PublishAsync(two.Bus, "b"));
 
-        await Eventually.True(() => here.Count == 2 * each && there.Count == 2 * each);
+        await Eventually.HoldsAsync(() => here.Count == 2 * each && there.Count == 2 * each);
         Assert.Equal(here.Texts, there.Texts);
         foreach (string name in (string[])["a", "b"])
         {
@@ -109,7 +109,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
         {
             int gaps = here.Gaps.Count + there.Gaps.Count;
             Assert.Equal(PublishResult.To(2), await Bus.PublishAsync(channel, message, Token));
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 () => (here.Count > 0 && there.Count > 0) || here.Gaps.Count + there.Gaps.Count > gaps);
         }
         while (here.Count == 0 || there.Count == 0);
@@ -126,12 +126,12 @@ public sealed class RedisMessageBusTests : MessageBusContract
 
         await Bus.PublishAsync(ChannelName.Broadcast, Messages.ToAll("lost"), Token);
 
-        await Eventually.True(() => sink.Gaps.Count == 1);
+        await Eventually.HoldsAsync(() => sink.Gaps.Count == 1);
         Assert.InRange(sink.Gaps[0], before - TimeSpan.FromSeconds(5), DateTime.UtcNow);
         Assert.True(Bus.IsReady);
         sink.IsFull = false;
         await Bus.PublishAsync(ChannelName.Broadcast, Messages.ToAll("heard"), Token);
-        await Eventually.True(() => sink.Count == 1);
+        await Eventually.HoldsAsync(() => sink.Count == 1);
         Assert.Equal(["heard"], sink.Texts);
     }
 
@@ -184,10 +184,10 @@ public sealed class RedisMessageBusTests : MessageBusContract
         // Without a group it is the channel's; from the server itself it is welcome too.
         await PublishRawAsync("ws:group:g", From("'target':'group','msg':'good'", sender: "aether"));
 
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["good"], sink.Texts);
         Assert.Equal(Messages.Id("g"), sink.Received[0].Message.GroupId);
-        await Eventually.True(() => one!.Log.Any(line => line.StartsWith("RedisGarbage", StringComparison.Ordinal)));
+        await Eventually.HoldsAsync(() => one!.Log.Any(line => line.StartsWith("RedisGarbage", StringComparison.Ordinal)));
         Assert.DoesNotContain(one!.Log, line => line.Contains("from_id\":", StringComparison.Ordinal));
     }
 
@@ -202,7 +202,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
         foreach (string channel in (string[])["ws:client:c", "ws:broadcast", "ws:group:g"])
             await PublishRawAsync(channel, From($"'target':'role','to_role':'worker','to_id':'c','msg':'{channel}'"));
 
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["ws:group:g"], sink.Texts);
         Assert.Equal(Role.Worker, sink.Received[0].Message.ToRole);
     }
@@ -217,7 +217,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
         await PublishRawAsync("ws:client:c", From("'target':'group','to_id':'c','msg':'group'"));
         await PublishRawAsync("ws:client:c", From("'target':'direct','to_id':'c','group_id':null,'msg':'all'"));
 
-        await Eventually.True(() => sink.Count > 0);
+        await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["all"], sink.Texts);
         Assert.True(sink.Received[0].Message.GroupId.IsEmpty);
     }
@@ -258,7 +258,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
         await PublishRawAsync("ws:group:g", From("'target':'group','cmd':'acknowledge','msg':'3'", "cmd", "aether"));
         await PublishRawAsync("ws:group:g", From("'target':'group','cmd':'welcome','msg':'4'", "cmd", "guest"));
 
-        await Eventually.True(() => sink.Count >= 4);
+        await Eventually.HoldsAsync(() => sink.Count >= 4);
         Assert.Equal(["1", "2", "3", "4"], sink.Texts.Order());
     }
 
@@ -272,7 +272,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
             await PublishRawAsync("ws:broadcast", "SECRET"u8.ToArray());
         await Bus.PublishAsync(ChannelName.Broadcast, Messages.ToAll("good"), Token);
 
-        await Eventually.True(() => sink.Count == 1);
+        await Eventually.HoldsAsync(() => sink.Count == 1);
         Assert.InRange(one!.Log.Count(line => line.StartsWith("RedisGarbage", StringComparison.Ordinal)), 1, 5);
         Assert.DoesNotContain(one.Log, line => line.Contains("SECRET", StringComparison.Ordinal));
     }

@@ -73,7 +73,7 @@ public abstract partial class PresenceStoreContract
         {
             IReadOnlyList<InstanceFacts> instances = [];
             // An instance tells of itself beside taking its lease, and nobody waits for that.
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 async () =>
                 {
                     instances = (await directory.GetInstancesAsync(Token))!;

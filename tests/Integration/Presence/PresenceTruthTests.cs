@@ -57,11 +57,11 @@ public sealed class PresenceTruthTests : IAsyncLifetime
 
         await Server.StopAsync();
         Assert.Equal(PresenceTransition.Unavailable, (await One.Store.LeaveAsync(Group, Y, Token)).Transition);
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () => !longerThanTheLease || DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() > end + 1_000);
         await Server.StartAgainAsync();
 
-        await Eventually.True(() => One.Store.IsReady && Two.Store.IsReady, state: () => Log);
+        await Eventually.HoldsAsync(() => One.Store.IsReady && Two.Store.IsReady, state: () => Log);
         Assert.Equal("21", await Server.RunAsync("SCARD", "ws:members:{g}"));
         Assert.Equal(["Went g y"], One.Changes);
         Assert.True(One.Heard[0].Member!.Version > gone.Version);
@@ -82,8 +82,8 @@ public sealed class PresenceTruthTests : IAsyncLifetime
         foreach (var instance in instances)
             instance.Store.ToldGone(Group, X, left.Member!.Version);
 
-        await Eventually.True(() => Two.Changes.Count > 0, state: () => Log);
-        await Eventually.True(() => One.Store.IsReady && Two.Store.IsReady, state: () => Log);
+        await Eventually.HoldsAsync(() => Two.Changes.Count > 0, state: () => Log);
+        await Eventually.HoldsAsync(() => One.Store.IsReady && Two.Store.IsReady, state: () => Log);
         Assert.Equal(["Came g x"], Two.Changes);
         Assert.True(Two.Heard[0].Member!.Version > left.Member!.Version);
         Assert.Empty(One.Changes);
@@ -99,9 +99,9 @@ public sealed class PresenceTruthTests : IAsyncLifetime
         foreach (var instance in instances)
             instance.Store.ToldGone(Group, X, told);
 
-        await Eventually.True(async () => await VersionAsync() == told + 2, state: () => Log);
+        await Eventually.HoldsAsync(async () => await VersionAsync() == told + 2, state: () => Log);
         // It stands in Redis a moment before whoever wrote it tells.
-        await Eventually.True(() => One.Heard.Concat(Two.Heard).Any(), state: () => Log);
+        await Eventually.HoldsAsync(() => One.Heard.Concat(Two.Heard).Any(), state: () => Log);
         Assert.Equal(["Came g x"], One.Changes.Concat(Two.Changes));
         Assert.Equal(told + 1, One.Heard.Concat(Two.Heard).Single().Member!.Version);
         // What is older than what is known, or of nobody here, contradicts nothing.
@@ -131,7 +131,7 @@ public sealed class PresenceTruthTests : IAsyncLifetime
 
         await Server.RunAsync("FLUSHALL");
 
-        await Eventually.True(async () => await VersionAsync() > ahead + 1, state: () => Log);
+        await Eventually.HoldsAsync(async () => await VersionAsync() > ahead + 1, state: () => Log);
         Assert.Empty(One.Changes);
         await One.Store.LeaveAsync(Group, X, Token);
         await Two.Store.LeaveAsync(Group, Y, Token);
@@ -161,7 +161,7 @@ public sealed class PresenceTruthTests : IAsyncLifetime
         Assert.Equal(PresenceTransition.Went, (await One.Store.LeaveAsync(Group, Y, Token)).Transition);
         // Also what has to be said again goes on: a connection that breaks is no reason to lose everybody.
         await Server.RunAsync("CLIENT", "KILL", "TYPE", "normal");
-        await Eventually.True(() => One.Store.IsReady && One.Store.Incarnation != incarnation, state: () => Log);
+        await Eventually.HoldsAsync(() => One.Store.IsReady && One.Store.Incarnation != incarnation, state: () => Log);
         Assert.Equal("x", await Server.RunAsync("SMEMBERS", "ws:members:{g}"));
         Assert.Equal("g", await Server.RunAsync("SMEMBERS", "ws:groups:" + One.Store.Incarnation));
         Assert.Empty(One.Changes.Concat(Two.Changes));
@@ -180,7 +180,7 @@ public sealed class PresenceTruthTests : IAsyncLifetime
         {
             await Server.RunAsync("CONFIG", "SET", "busy-reply-threshold", "50");
             script = Server.RunAsync("EVAL", "while true do end", "0");
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 async () => (await Server.RunAsync("PING")).StartsWith("BUSY", StringComparison.Ordinal));
         }
         else
@@ -190,13 +190,13 @@ public sealed class PresenceTruthTests : IAsyncLifetime
 
         Assert.Equal(PresenceTransition.Unavailable, (await One.Store.JoinAsync(Group, Y, Role.Worker, Token)).Transition);
         // The lease cannot be renewed: that is more than one call's failure.
-        await Eventually.True(() => !One.Store.IsReady, state: () => Log);
+        await Eventually.HoldsAsync(() => !One.Store.IsReady, state: () => Log);
         if (script is null)
             await Server.RunAsync("CONFIG", "SET", setting, off);
         else
             await Task.WhenAll(Server.RunAsync("SCRIPT", "KILL"), script);
 
-        await Eventually.True(() => One.Store.IsReady && Two.Store.IsReady, state: () => Log);
+        await Eventually.HoldsAsync(() => One.Store.IsReady && Two.Store.IsReady, state: () => Log);
         Assert.Equal("x", await Server.RunAsync("SMEMBERS", "ws:members:{g}"));
         Assert.Empty(One.Changes.Concat(Two.Changes));
         Assert.Null(await FailureOfUpdateAsync());

@@ -23,11 +23,11 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
 
         await Server.RunAsync("FLUSHALL");
 
-        await Eventually.True(() => one.Store.Incarnation != incarnation && one.Store.IsReady, state: () => one.Log);
+        await Eventually.HoldsAsync(() => one.Store.Incarnation != incarnation && one.Store.IsReady, state: () => one.Log);
         // Ready means whole: all that this instance holds is there in the very moment.
         Assert.Superset(clients, await PlainSetAsync());
-        await Eventually.True(async () => (await PlainSetAsync()).Count == clients.Count + 1, state: () => two.Log);
-        await Eventually.True(() => two.Store.IsReady);
+        await Eventually.HoldsAsync(async () => (await PlainSetAsync()).Count == clients.Count + 1, state: () => two.Log);
+        await Eventually.HoldsAsync(() => two.Store.IsReady);
         var members = await MembersAsync(two, Group);
         Assert.All(members, member => Assert.Equal(member.ClientId == X ? 2 : 1, member.Connections));
         var after = members.Single(member => member.ClientId == X);
@@ -53,7 +53,7 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
         Assert.Equal(PresenceTransition.Went, change.Transition);
         Assert.Equal(X, change.Member!.ClientId);
         // And with that it was noticed, long before the lease is renewed.
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => one.Store.IsReady && (await PlainSetAsync()).SetEquals(["y"]), TimeSpan.FromSeconds(2));
         Assert.Empty(one.Changes);
     }
@@ -66,7 +66,7 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
         var clients = await JoinManyAsync(one, 5_000);
 
         await Server.StopAsync();
-        await Eventually.True(() => !one.Store.IsReady);
+        await Eventually.HoldsAsync(() => !one.Store.IsReady);
         Assert.Null(await one.Store.GetMembersAsync(Group, Token));
         Assert.Equal(
             PresenceTransition.Unavailable, (await one.Store.JoinAsync(Group, X, Role.Worker, Token)).Transition);
@@ -75,7 +75,7 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
             (await one.Store.UpdateStateAsync(Group, X, "{}"u8.ToArray(), Token)).Transition);
         await Server.StartAgainAsync();
 
-        await Eventually.True(() => one.Store.IsReady, state: () => one.Log);
+        await Eventually.HoldsAsync(() => one.Store.IsReady, state: () => one.Log);
         Assert.Equal(clients, await PlainSetAsync());
         Assert.Equal(PresenceTransition.Came, (await one.Store.JoinAsync(Group, X, Role.Worker, Token)).Transition);
     }
@@ -93,7 +93,7 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
 
         await Server.StartAgainAsync();
 
-        await Eventually.True(() => one.Store.IsReady, state: () => one.Log);
+        await Eventually.HoldsAsync(() => one.Store.IsReady, state: () => one.Log);
         Assert.Equal(["y"], await PlainSetAsync());
         Assert.Equal(["Went g x"], one.Changes);
     }
@@ -112,7 +112,7 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
         Assert.Contains("x", await PlainSetAsync());
         await Server.RunAsync("CLIENT", "UNPAUSE");
 
-        await Eventually.True(() => one.Store.IsReady, state: () => one.Log);
+        await Eventually.HoldsAsync(() => one.Store.IsReady, state: () => one.Log);
         Assert.Equal(["y"], await PlainSetAsync());
         Assert.Equal(["Went g x"], one.Changes);
     }
@@ -130,7 +130,7 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
         Server.Resume();
         await Server.RunAsync("CLIENT", "KILL", "TYPE", "normal");
 
-        await Eventually.True(() => one.Store.Incarnation != incarnation && one.Store.IsReady, state: () => one.Log);
+        await Eventually.HoldsAsync(() => one.Store.Incarnation != incarnation && one.Store.IsReady, state: () => one.Log);
         Assert.Equal(["y"], await PlainSetAsync());
         Assert.Equal(1, Assert.Single(await MembersAsync(one, Group)).Connections);
         Assert.Equal(["Went g x"], one.Changes);
@@ -149,7 +149,7 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
         Server.Resume();
 
         // Redis carries the join out when it goes on; it is undone, and nobody hears of either.
-        await Eventually.True(() => one.Store.IsReady, state: () => one.Log);
+        await Eventually.HoldsAsync(() => one.Store.IsReady, state: () => one.Log);
         Assert.Equal(["y"], await PlainSetAsync());
         Assert.Empty(one.Changes);
         Assert.Equal(PresenceTransition.Came, (await one.Store.JoinAsync(Group, X, Role.Worker, Token)).Transition);
@@ -163,10 +163,10 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
         var clients = await JoinManyAsync(one, 20);
 
         Server.Pause();
-        await Eventually.True(() => !one.Store.IsReady && !two.Store.IsReady, state: () => one.Log);
+        await Eventually.HoldsAsync(() => !one.Store.IsReady && !two.Store.IsReady, state: () => one.Log);
         Server.Resume();
 
-        await Eventually.True(() => one.Store.IsReady && two.Store.IsReady, state: () => one.Log);
+        await Eventually.HoldsAsync(() => one.Store.IsReady && two.Store.IsReady, state: () => one.Log);
         Assert.Equal(clients, await PlainSetAsync());
         Assert.Empty(one.Changes);
         Assert.Empty(two.Changes);
@@ -183,10 +183,10 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
         long end = long.Parse(await Server.RunAsync("ZSCORE", "ws:leases", first!), CultureInfo.InvariantCulture);
 
         Server.Pause();
-        await Eventually.True(() => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() > end + 1_000);
+        await Eventually.HoldsAsync(() => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() > end + 1_000);
         Server.Resume();
 
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () => one.Store.IsReady && one.Store.Incarnation != first
                 && two.Store.IsReady && two.Store.Incarnation != second,
             state: () => one.Log + two.Log);
@@ -213,7 +213,7 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
         Assert.Equal(PresenceTransition.Went, (await one.Store.LeaveAsync(Group, X, Token)).Transition);
         Assert.Equal(1, (await one.Store.LeaveAsync(Group, Y, Token)).Member!.Connections);
         // The lease goes on: nobody is lost because a Redis is full.
-        await Eventually.True(async () => await Server.RunAsync("ZSCORE", "ws:leases", incarnation) != end);
+        await Eventually.HoldsAsync(async () => await Server.RunAsync("ZSCORE", "ws:leases", incarnation) != end);
         Assert.True(one.Store.IsReady);
         Assert.Equal(["y"], await PlainSetAsync());
         await Server.RunAsync("CONFIG", "SET", "maxmemory", "0");

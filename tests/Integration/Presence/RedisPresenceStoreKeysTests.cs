@@ -21,7 +21,7 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
         for (int i = 0; i < 20; i++)
             await one.Store.LeaveAsync(VisionId.Parse($"g{i}"), X, Token);
 
-        await Eventually.True(async () => await KeysOfMembersAsync() == "ws:leases");
+        await Eventually.HoldsAsync(async () => await KeysOfMembersAsync() == "ws:leases");
         await one.Store.JoinAsync(Group, X, Role.Worker, Token);
         Assert.Equal("g", await Server.RunAsync("SMEMBERS", "ws:groups:" + one.Store.Incarnation));
     }
@@ -88,7 +88,7 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
         TouchAll();
         clock.Advance(PresenceTouches.Period);
 
-        await Eventually.True(async () =>
+        await Eventually.HoldsAsync(async () =>
         {
             clock.Advance(TimeSpan.FromMilliseconds(50));
             return (await MembersAsync(one, Group)).All(member => member.LastSeen > joined[member.ClientId]);

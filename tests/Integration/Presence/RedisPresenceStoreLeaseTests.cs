@@ -30,7 +30,7 @@ public sealed class RedisPresenceStoreLeaseTests : RedisPresenceTest
 
         await dead.CrashAsync();
 
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => !(await Server.RunAsync("KEYS", "*")).Contains(incarnation, StringComparison.Ordinal)
                 && await Server.RunAsync("ZCARD", "ws:leases") == "2",
             state: () => one.Log + two.Log);
@@ -51,7 +51,7 @@ public sealed class RedisPresenceStoreLeaseTests : RedisPresenceTest
         await Server.RunAsync("ZADD", "ws:leases", "1", "dead");
         await Server.RunAsync("SADD", "ws:groups:dead", "g", "not a vision id");
 
-        await Eventually.True(async () => await KeysOfMembersAsync() == "ws:leases");
+        await Eventually.HoldsAsync(async () => await KeysOfMembersAsync() == "ws:leases");
         Assert.Equal("1", await Server.RunAsync("ZCARD", "ws:leases"));
     }
 
@@ -76,14 +76,14 @@ public sealed class RedisPresenceStoreLeaseTests : RedisPresenceTest
         var survivor = await StartAsync(ShortLease);
         await paused.Store.JoinAsync(Group, X, Role.Worker, Token);
         await paused.Store.JoinAsync(Group, Y, Role.Worker, Token);
-        await Eventually.True(() => survivor.Changes.Count == 2, state: () => survivor.Log);
+        await Eventually.HoldsAsync(() => survivor.Changes.Count == 2, state: () => survivor.Log);
         Assert.Equal(["Went g x", "Went g y"], survivor.Changes);
 
         // It wakes. Before anything else it knows that it cannot know.
         clock.Advance(ShortLease);
         Assert.Equal(PresenceTransition.Unavailable, (await paused.Store.LeaveAsync(Group, Y, Token)).Transition);
 
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () =>
             {
                 clock.Advance(TimeSpan.FromMilliseconds(1));
@@ -101,13 +101,13 @@ public sealed class RedisPresenceStoreLeaseTests : RedisPresenceTest
         var paused = await StartAsync(ShortLease, new FakeTimeProvider());
         string incarnation = paused.Store.Incarnation!;
         await StartAsync(ShortLease);
-        await Eventually.True(async () => await Server.RunAsync("ZSCORE", "ws:leases", incarnation) == "");
+        await Eventually.HoldsAsync(async () => await Server.RunAsync("ZSCORE", "ws:leases", incarnation) == "");
 
         // Its flags say that all is well; what it wrote now would stay for ever.
         Assert.True(paused.Store.IsReady);
         Assert.Equal(
             PresenceTransition.Unavailable, (await paused.Store.JoinAsync(Group, X, Role.Worker, Token)).Transition);
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => !(await Server.RunAsync("KEYS", "*")).Contains(incarnation, StringComparison.Ordinal));
         Assert.Empty(await PlainSetAsync());
     }

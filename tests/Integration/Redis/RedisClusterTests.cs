@@ -30,16 +30,16 @@ public sealed class RedisClusterTests(RedisCluster cluster) : IClassFixture<Redi
             var to = (await cluster.PrimariesAsync()).First(node => node != from);
             await cluster.MoveAsync(slot, to);
 
-            await Eventually.True(() => sink.Gaps.Count > gaps, Patience, () => $"round {round}");
-            await Eventually.True(
+            await Eventually.HoldsAsync(() => sink.Gaps.Count > gaps, Patience, () => $"round {round}");
+            await Eventually.HoldsAsync(
                 async () => await to.RunAsync("PUBSUB", "SHARDNUMSUB", "ws:group:g") == "ws:group:g\n1", Patience);
-            await Eventually.True(() => one.Bus.IsReady, Patience);
+            await Eventually.HoldsAsync(() => one.Bus.IsReady, Patience);
             await ending.CancelAsync();
             Assert.DoesNotContain(await publishing, result => result is { Accepted: true, Instances: 0 });
             int before = sink.Count;
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 async () => (await SayAsync(one)) == PublishResult.To(1), Patience);
-            await Eventually.True(() => sink.Count > before);
+            await Eventually.HoldsAsync(() => sink.Count > before);
         }
     }
 
@@ -60,8 +60,8 @@ public sealed class RedisClusterTests(RedisCluster cluster) : IClassFixture<Redi
         {
             await primary.KillAsync();
 
-            await Eventually.True(() => !one.Bus.IsReady, Patience);
-            await Eventually.True(
+            await Eventually.HoldsAsync(() => !one.Bus.IsReady, Patience);
+            await Eventually.HoldsAsync(
                 () => one.Bus.IsReady,
                 Patience,
                 () => $"{one.Bus.Problem} {string.Join(" | ", one.Log.TakeLast(8))}");

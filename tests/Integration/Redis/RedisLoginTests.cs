@@ -35,7 +35,7 @@ public sealed class RedisLoginTests
         // Whatever is put right, the instance finds it.
         Assert.Equal("OK", await redis.RunAsync("ACL", "SETUSER", user, ">" + password, "on", "~*", "&*", "+@all"));
         await redis.RunAsync("CLIENT", "KILL", "USER", "default");
-        await Eventually.True(() => host.Bus.IsReady, Patience, () => $"{host.Bus.Problem} {Last(host)}");
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, Patience, () => $"{host.Bus.Problem} {Last(host)}");
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class RedisLoginTests
         await using var host = await BusHost.StartAsync(
             redis.ConnectionString,
             options => (options.Redis.User, options.Redis.Password) = ("aether", AclLine.Password));
-        await Eventually.True(() => host.Bus.IsReady, Patience, () => $"{host.Bus.Problem} {Last(host)}");
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, Patience, () => $"{host.Bus.Problem} {Last(host)}");
 
         await redis.RunAsync("ACL", "SETUSER", "aether", "resetpass", ">another-one");
         await redis.RunAsync("CLIENT", "KILL", "USER", "aether");
@@ -59,7 +59,7 @@ public sealed class RedisLoginTests
     {
         await using var host = await BusHost.StartAsync($"127.0.0.1:{RedisServer.FreePort()}");
 
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () => host.Log.Any(line => line.Contains("the connection was refused", StringComparison.Ordinal)),
             Patience,
             () => Last(host));
@@ -67,7 +67,7 @@ public sealed class RedisLoginTests
 
     private static async Task AssertNeverReadyAsync(BusHost host)
     {
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () => host.Bus.Problem?.Contains("WRONGPASS", StringComparison.Ordinal) == true,
             Patience,
             () => $"ready {host.Bus.IsReady}, {host.Bus.Problem} {Last(host)}");

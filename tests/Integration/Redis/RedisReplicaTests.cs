@@ -38,7 +38,7 @@ public sealed class RedisReplicaTests
         // What is published has no way but the primary, so that nothing hangs on the link between them.
         await replica.RunAsync("REPLICAOF", "127.0.0.1", "1");
         Assert.Equal(PublishResult.To(1), await SayAsync(host, "now"));
-        await Eventually.True(() => sink.Count == 1);
+        await Eventually.HoldsAsync(() => sink.Count == 1);
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class RedisReplicaTests
         {
             Assert.Equal(PublishResult.To(1), await SayAsync(host, $"{i}"));
             Assert.True(host.Bus.IsReady, host.Bus.Problem);
-            await Eventually.True(() => sink.Count == i + 1);
+            await Eventually.HoldsAsync(() => sink.Count == i + 1);
         }
         Assert.Empty(sink.Gaps);
     }
@@ -66,12 +66,12 @@ public sealed class RedisReplicaTests
         await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
         await using var replica = await RedisServer.StartReplicaAsync(primary);
         await using var host = await BusHost.StartReadyAsync(Both(primary, replica));
-        await Eventually.True(() => host.Get<IPresenceStore>().IsReady, Patience);
+        await Eventually.HoldsAsync(() => host.Get<IPresenceStore>().IsReady, Patience);
 
         await replica.RunAsync("CLIENT", "KILL", "TYPE", "normal");
 
         // All three connections to it come back, and nothing was there that could be lost.
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () => host.Log.Count(line => line.StartsWith("RedisConnectionRestored", StringComparison.Ordinal)) >= 3,
             Patience);
         Assert.True(host.Get<IPresenceStore>().IsReady);
@@ -90,18 +90,18 @@ public sealed class RedisReplicaTests
 
         await replica.RunAsync("REPLICAOF", "NO", "ONE");
 
-        await Eventually.True(() => !host.Bus.IsReady, Patience);
-        await Eventually.True(() => host.Bus.Problem?.Contains("primary", StringComparison.Ordinal) == true, Patience);
+        await Eventually.HoldsAsync(() => !host.Bus.IsReady, Patience);
+        await Eventually.HoldsAsync(() => host.Bus.Problem?.Contains("primary", StringComparison.Ordinal) == true, Patience);
         // The roles change: what was the primary follows.
         await primary.RunAsync("REPLICAOF", "127.0.0.1", $"{replica.Port}");
         await ReadyAsync(host);
         Assert.Equal(1, await HeardAsync(replica, [Group]));
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => await HeardAsync(primary, [Group]) == 0,
             state: () => string.Join(" | ", host.Log.TakeLast(12)));
         Assert.Equal(PublishResult.To(1), await SayAsync(host, "moved"));
         Assert.Equal(PublishResult.To(1), await SayAsync(host, "moved on"));
-        await Eventually.True(() => sink.Texts.Contains("moved on"));
+        await Eventually.HoldsAsync(() => sink.Texts.Contains("moved on"));
         Assert.Equal(["moved", "moved on"], sink.Texts);
         Assert.NotEmpty(sink.Gaps);
     }
@@ -117,19 +117,19 @@ public sealed class RedisReplicaTests
 
         await primary.KillAsync();
         // Or it would still be ready from before.
-        await Eventually.True(() => !host.Bus.IsReady, Patience);
+        await Eventually.HoldsAsync(() => !host.Bus.IsReady, Patience);
         await replica.RunAsync("REPLICAOF", "NO", "ONE");
         await ReadyAsync(host);
         Assert.Equal(PublishResult.To(1), await SayAsync(host, "promoted"));
-        await Eventually.True(() => sink.Count == 1);
+        await Eventually.HoldsAsync(() => sink.Count == 1);
 
         await primary.StartAgainAsync();
-        await Eventually.True(() => !host.Bus.IsReady, Patience);
+        await Eventually.HoldsAsync(() => !host.Bus.IsReady, Patience);
         await primary.RunAsync("REPLICAOF", "127.0.0.1", $"{replica.Port}");
         await ReadyAsync(host);
         Assert.Equal(1, await HeardAsync(replica, [Group]));
         Assert.Equal(PublishResult.To(1), await SayAsync(host, "whole"));
-        await Eventually.True(() => sink.Count == 2);
+        await Eventually.HoldsAsync(() => sink.Count == 2);
     }
 
     [Fact]
@@ -151,7 +151,7 @@ public sealed class RedisReplicaTests
         await using var primary = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
         await using var replica = await RedisServer.StartReplicaAsync(primary);
         await using var sentinel = await RedisServer.StartSentinelAsync(primary, "aether");
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => (await sentinel.RunAsync("SENTINEL", "REPLICAS", "aether"))
                 .Contains($"127.0.0.1:{replica.Port}", StringComparison.Ordinal),
             Patience);
@@ -166,21 +166,21 @@ public sealed class RedisReplicaTests
         if (kill)
             await primary.KillAsync();
         else
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 async () => await sentinel.RunAsync("SENTINEL", "FAILOVER", "aether") == "OK", Patience);
 
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => (await replica.RunAsync("INFO", "replication"))
                 .Contains("role:master", StringComparison.Ordinal),
             Patience);
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             async () => host.Bus.IsReady && other.Bus.IsReady
                 && await HeardAsync(replica, channels) == channels.Length,
             Patience,
             () => $"{host.Bus.Problem} {other.Bus.Problem} {string.Join(" | ", host.Log.TakeLast(8))}");
         Assert.NotEmpty(sink.Gaps);
         Assert.Equal(PublishResult.To(1), await SayAsync(other, "now"));
-        await Eventually.True(() => sink.Texts.Contains("now"));
+        await Eventually.HoldsAsync(() => sink.Texts.Contains("now"));
     }
 
     private static string Both(RedisServer primary, RedisServer replica) =>
@@ -189,7 +189,7 @@ public sealed class RedisReplicaTests
     private static Task<PublishResult> SayAsync(BusHost host, string text) =>
         host.Bus.PublishAsync(Group, Messages.ToGroup("g", text), Token).AsTask();
 
-    private static Task ReadyAsync(BusHost host) => Eventually.True(
+    private static Task ReadyAsync(BusHost host) => Eventually.HoldsAsync(
         () => host.Bus.IsReady,
         Patience,
         () => $"{host.Bus.Problem}: {string.Join(" | ", host.Log.TakeLast(8))}");

@@ -37,13 +37,13 @@ public sealed partial class RedisRightsTests
         await using var redis = await StartAsync(cluster);
         await GrantAsync(redis, "aether", AclLine.Read(prefix).Rules);
         await using var host = await StartHostAsync(redis, "aether", prefix, legacy: true);
-        await Eventually.True(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
 
         await Errand.RunAsync(host, redis, prefix, legacy: true);
         // Some of it is only needed where a connection comes back.
         await redis.RunAsync("SCRIPT", "FLUSH");
         await redis.RunAsync("CLIENT", "KILL", "USER", "aether");
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () => host.Log.Count(line => line.StartsWith("BackplaneReady", StringComparison.Ordinal)) > 1, Patience);
         await Errand.RunAsync(host, redis, prefix, legacy: true);
 
@@ -71,7 +71,7 @@ public sealed partial class RedisRightsTests
                 await AssertNamedAsync(host, "the command " + command);
                 await redis.RunAsync("ACL", "SETUSER", user, "+" + command);
             }
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 () => host.Bus.IsReady, Patience, () => $"without {command}: {host.Bus.Problem} {Last(host)}");
             await Errand.RunAsync(host, redis, "", legacy);
         });
@@ -102,7 +102,7 @@ public sealed partial class RedisRightsTests
             await using var host = await StartHostAsync(redis, user, prefix, legacy: true);
             await AssertNamedAsync(host, one.Named);
             await redis.RunAsync("ACL", "SETUSER", user, one.Rule);
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 () => host.Bus.IsReady, Patience, () => $"{one.Named}: {host.Bus.Problem} {Last(host)}");
         });
     }
@@ -116,7 +116,7 @@ public sealed partial class RedisRightsTests
         await using var redis = await RedisServer.StartAsync();
         await GrantAsync(redis, "aether", AclLine.Read().Rules);
         await using var host = await StartHostAsync(redis, "aether", "", legacy: true);
-        await Eventually.True(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
 
         await redis.RunAsync("ACL", "SETUSER", "aether", "-" + command);
         if (cut)
@@ -124,7 +124,7 @@ public sealed partial class RedisRightsTests
 
         await AssertNamedAsync(host, "the command " + command);
         await redis.RunAsync("ACL", "SETUSER", "aether", "+" + command);
-        await Eventually.True(() => host.Bus.IsReady, Patience, () => $"{host.Bus.Problem} {Last(host)}");
+        await Eventually.HoldsAsync(() => host.Bus.IsReady, Patience, () => $"{host.Bus.Problem} {Last(host)}");
         await Errand.RunAsync(host, redis, "", legacy: true);
     }
 
@@ -163,7 +163,7 @@ public sealed partial class RedisRightsTests
     /// <summary>Not ready, for this reason alone, and the log says so.</summary>
     private static async Task AssertNamedAsync(BusHost host, string right)
     {
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             // The client library tries its first command by itself, and then there is no connection.
             () => host.Bus.Problem is { } problem
                 && (problem == "Redis's ACL refuses " + right || problem == "not connected: Redis's ACL refuses " + right),

@@ -72,7 +72,7 @@ public sealed class RedisSlotMoveTests(RedisCluster cluster) : IClassFixture<Red
 
         await cluster.MoveAsync(slot, await OtherAsync(slot));
 
-        await Eventually.True(() => sink.Gaps.Count > 0, Patience, () => Log(listener));
+        await Eventually.HoldsAsync(() => sink.Gaps.Count > 0, Patience, () => Log(listener));
         await WhilePublishingAsync([Group], () => Task.CompletedTask);
     }
 
@@ -118,7 +118,7 @@ public sealed class RedisSlotMoveTests(RedisCluster cluster) : IClassFixture<Red
                     // Who has not heard of the slot does not take it over, and the cluster does not serve it any more.
                     await RedisCluster.WaitUntilKnownAsync(replica, slot, to);
                     await to.KillAsync();
-                    await Eventually.True(() => !listener.Bus.IsReady, Patience);
+                    await Eventually.HoldsAsync(() => !listener.Bus.IsReady, Patience);
                 });
         }
         finally
@@ -137,13 +137,13 @@ public sealed class RedisSlotMoveTests(RedisCluster cluster) : IClassFixture<Red
             [NumberedTraffic.Start(listener.Bus, channels), NumberedTraffic.Start(speaker.Bus, channels)];
         try
         {
-            await Eventually.True(() => all.All(one => one.Count > channels.Length));
+            await Eventually.HoldsAsync(() => all.All(one => one.Count > channels.Length));
             await happens();
             foreach (var channel in channels)
             {
                 foreach (var host in (BusHost[])[listener, speaker])
                 {
-                    await Eventually.True(
+                    await Eventually.HoldsAsync(
                         async () => await SayAsync(host, channel) == PublishResult.To(1), Patience, () => Log(host));
                 }
             }
@@ -156,14 +156,14 @@ public sealed class RedisSlotMoveTests(RedisCluster cluster) : IClassFixture<Red
         foreach (var one in all)
         {
             Assert.DoesNotContain(one.Results, result => result is { Accepted: true, Instances: 0 });
-            await Eventually.True(
+            await Eventually.HoldsAsync(
                 () => one.LostSilently(sink).Count == 0,
                 Patience,
                 () => string.Join('\n', [.. one.LostSilently(sink).Take(5), Log(listener)]));
         }
     }
 
-    private async Task ListenAsync(ChannelName channel) => await Eventually.True(
+    private async Task ListenAsync(ChannelName channel) => await Eventually.HoldsAsync(
         async () => await listener.Bus.SubscribeAsync(channel, sink, Token), Patience, () => Log(listener));
 
     private static Task<PublishResult> SayAsync(BusHost host, ChannelName channel) => host.Bus.PublishAsync(

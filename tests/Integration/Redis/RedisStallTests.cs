@@ -43,13 +43,13 @@ public sealed class RedisStallTests
         for (int i = 0; i < 3; i++)
         {
             int before = sink.Received.Count;
-            await Eventually.True(() => sink.Received.Count > before + 20, state: () => Log(one, two));
+            await Eventually.HoldsAsync(() => sink.Received.Count > before + 20, state: () => Log(one, two));
             await Task.Delay(i * 330, Token);
             await StallAsync(redis, way, stallMs);
-            await Eventually.True(() => one.Bus.IsReady && two.Bus.IsReady, state: () => Log(one, two));
+            await Eventually.HoldsAsync(() => one.Bus.IsReady && two.Bus.IsReady, state: () => Log(one, two));
         }
         int last = sink.Received.Count;
-        await Eventually.True(() => sink.Received.Count > last + 20, state: () => Log(one, two));
+        await Eventually.HoldsAsync(() => sink.Received.Count > last + 20, state: () => Log(one, two));
         await enough.CancelAsync();
         await publishing;
 

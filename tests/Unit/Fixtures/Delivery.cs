@@ -1,25 +1,9 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using Aether.Application.Delivery;
 using Aether.Application.Ports;
 using Aether.Domain;
 
 namespace Aether.Tests.Unit;
-
-/// <summary>Waits for a condition, and fails when it does not come about in time.</summary>
-internal static class Eventually
-{
-    public static async Task HoldsAsync(Func<bool> condition, string what)
-    {
-        var watch = Stopwatch.StartNew();
-        while (!condition())
-        {
-            if (watch.Elapsed > TimeSpan.FromSeconds(60))
-                throw new TimeoutException("not in time: " + what);
-            await Task.Delay(5);
-        }
-    }
-}
 
 /// <summary>A connection that keeps what it is sent, and checks that only one thread at a time sends.</summary>
 internal sealed class FakeConnection(VisionId client, VisionId group, DeliveryLoop loop, bool echo = true,

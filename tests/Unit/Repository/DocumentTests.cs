@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Aether.Tests.Shared;
 using Xunit;
 
 namespace Aether.Tests.Unit;

@@ -181,11 +181,11 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
     }
 
     /// <summary>Says of groups that were taken when something is due next, unless somebody said so meanwhile.</summary>
-    public Task SettleAsync(IEnumerable<(GroupClaim Claim, long NextMs)> looked) => EvaluateAsync(
+    public Task ScheduleAsync(IEnumerable<(GroupClaim Claim, long NextMs)> looked) => EvaluateAsync(
         Due,
         [names.DueGroups],
         [
-            "settle", (long)LongestRest.TotalMilliseconds, (long)LastLook.TotalMilliseconds,
+            "schedule", (long)LongestRest.TotalMilliseconds, (long)LastLook.TotalMilliseconds,
             .. looked.SelectMany(one => (RedisValue[])
                 [one.Claim.Group, one.Claim.Mark, one.NextMs, one.Claim.WasEmpty ? 1 : 0]),
         ]);

@@ -11,8 +11,12 @@ internal sealed partial class RedisCommandStore
     /// <summary>When to go on where nothing that is due could be read: not at once, so that it can never be for ever.</summary>
     private const long UnreadableMs = 100;
 
-    public async ValueTask<IReadOnlyList<CommandChange>?> PassTimeAsync(int limit, CancellationToken cancellationToken) =>
-        await AskAsync(async () =>
+    public async ValueTask<IReadOnlyList<CommandChange>?> PassTimeAsync(int limit, CancellationToken cancellationToken)
+    {
+        // Nobody was refused anything: that Redis is away, or not there yet at the start, is told by its connection.
+        if (!CanAsk)
+            return null;
+        return await AskAsync(async () =>
         {
             var changes = new List<CommandChange>();
             while (changes.Count < limit && !cancellationToken.IsCancellationRequested)
@@ -25,6 +29,7 @@ internal sealed partial class RedisCommandStore
             }
             return changes;
         }).ConfigureAwait(false);
+    }
 
     private async Task LookAsync(GroupClaim[] claims, List<CommandChange> changes, int limit)
     {
@@ -51,7 +56,7 @@ internal sealed partial class RedisCommandStore
         try
         {
             if (looked.Count > 0)
-                await scripts.SettleAsync(looked).ConfigureAwait(false);
+                await scripts.ScheduleAsync(looked).ConfigureAwait(false);
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))
         {

@@ -60,7 +60,7 @@ local function report()
   if c.ending and is_guess(one.status) and status == IN_PROGRESS then return VERDICT.unchanged end
   taken = one.status == SENT and text(now - one.updated)
   hear(one, by, status)
-  settle()
+  reconcile()
   return VERDICT.applied
 end
 
@@ -114,7 +114,7 @@ local verdict = with(ARGV[3], function()
   elseif happened == 'resume' and c.status == STATUS.paused then
     c.status, c.reason = STATUS.in_progress, REASON.none
     begin_next_batch()
-    settle()
+    reconcile()
   end
   return c.version > c.before and VERDICT.applied or VERDICT.unchanged
 end)

@@ -3,7 +3,7 @@
 -- ARGV  tell    group, in how many ms: it is looked at then, or before
 --       claim   how many, for how many ms: gives those whose time has come, for so long to nobody else, as group, what the
 --               claim is known by, and 1 if nothing was found there the last time
---       settle  for how many ms a group may be left alone, for how many one in which nothing runs; then of each group:
+--       schedule for how many ms a group may be left alone, for how many one in which nothing runs; then of each group:
 --               group, what the claim is known by, in how many ms something is due (-1: nothing runs), and 1 if it is to be
 --               forgotten then. A claim that is not the group's last word is not heard: somebody has told of something new.
 -- Times told are whole; those of a claim end in a quarter, and those of a group in which nothing ran in a half. A group in

@@ -344,7 +344,7 @@ local function is_abort_met()
   return executed >= c.plan.least and is_exceeded(failures, failed, executed)
 end
 
-local function settle()
+local function reconcile()
   if c.ending then
     if open() == 0 then finish(c.ending) end
   elseif is_abort_met() then
@@ -375,7 +375,7 @@ local function expire(one)
   if one.status == IN_PROGRESS and try_next_attempt(one) then return end
   set_timer(one, 0, 0)
   move(one, one.status == SENT and UNDELIVERABLE or TIMED_OUT)
-  settle()
+  reconcile()
 end
 
 local function pass_time()
@@ -444,7 +444,7 @@ local function connect(member, role)
   redis.call('HSET', c.places, member, one.index)
   touch(one)
   rescale()
-  settle()
+  reconcile()
 end
 
 -- When time does something next.

@@ -41,7 +41,7 @@ c.targets, c.counts[QUEUED] = #c.fresh, #c.fresh
 write_pages('HSET', c.places, places)
 rescale()
 c.version = 1
-settle()
+reconcile()
 flush()
 
 -- Behind the one that began last, also within a microsecond.

@@ -126,7 +126,7 @@ internal sealed class RedisDoubts(RedisSubscriptions subscriptions, TimeProvider
     }
 
     /// <summary>Whoever had to be told was told: nothing is in doubt before the look that was accepted last.</summary>
-    public void Settle() => since = lookedAt;
+    public void Clear() => since = lookedAt;
 
     private bool IsReplaced(Dictionary<EndPoint, long> now)
     {

@@ -141,7 +141,7 @@ internal sealed class RedisHealth(
             Interlocked.Increment(ref epoch);
             await RepairAsync(moved || dropped == Drops.Unknown, cancellationToken).ConfigureAwait(false);
         }
-        doubts.Settle();
+        doubts.Clear();
         if (connection.IsCluster)
             slotMoves.Look();
         await subscriptions.SweepAsync().ConfigureAwait(false);
@@ -195,7 +195,7 @@ internal sealed class RedisHealth(
             Lose("the connection was lost");
             return;
         }
-        doubts.Settle();
+        doubts.Clear();
         if (connection.IsCluster)
             slotMoves.Look();
         if (wasLive || problemTold is not null)

@@ -23,7 +23,7 @@ internal sealed class LeaseScripts(RedisConnection connection, RedisNames names,
     private static readonly string Publish = RedisScripts.Load("lease-publish.lua");
     private static readonly string Watch = RedisScripts.Load("lease-watch.lua");
     private static readonly string Due = RedisScripts.Load("lease-due.lua");
-    private static readonly string Settle = RedisScripts.Load("lease-settle.lua");
+    private static readonly string Schedule = RedisScripts.Load("lease-schedule.lua");
 
     /// <summary>Does something with a lease, and tells its group if it has a new holder or none any more.</summary>
     /// <param name="step">What: its name in the script.</param>
@@ -91,9 +91,9 @@ internal sealed class LeaseScripts(RedisConnection connection, RedisNames names,
     }
 
     /// <summary>Says when a lease may end that was taken, or that nobody holds it.</summary>
-    public Task SettleAsync(string member, string given, TimeSpan timeLeft) =>
+    public Task ScheduleAsync(string member, string given, TimeSpan timeLeft) =>
         connection.Commands.ScriptEvaluateAsync(
-            Settle,
+            Schedule,
             [names.LeaseEnds],
             [member, given, Math.Ceiling(timeLeft.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)],
             RedisConnection.Primary);
@@ -113,6 +113,6 @@ internal sealed class LeaseScripts(RedisConnection connection, RedisNames names,
 
 /// <summary>Leases that may have ended, for one caller to look at.</summary>
 /// <param name="Next">When the next one may end; <see langword="null"/>: there is none.</param>
-/// <param name="Given">What is told again when one of them is settled.</param>
+/// <param name="Given">What is told again when one of them is scheduled anew.</param>
 /// <param name="Members">Which.</param>
 internal sealed record DueLeases(TimeSpan? Next, string Given, string[] Members);

@@ -82,7 +82,7 @@ internal sealed class RedisLeaseStore(
             found = await scripts.StepAsync("end", group, name, default, 0, 0, WriteFree(group, name))
                 .ConfigureAwait(false);
         }
-        await scripts.SettleAsync(member, given, found.TimeLeft).ConfigureAwait(false);
+        await scripts.ScheduleAsync(member, given, found.TimeLeft).ConfigureAwait(false);
         return found.HasNewHolder;
     }
 
