@@ -3,10 +3,8 @@ namespace Aether.Tests.E2E.History;
 /// <summary>When nobody could do anything, as Redis or every instance was away.</summary>
 internal sealed class Outages : IAsyncDisposable
 {
-    private static readonly TimeSpan Every = TimeSpan.FromMilliseconds(50);
-
     private readonly List<(DateTime From, DateTime Until)> all = [];
-    private readonly CancellationTokenSource end = new();
+    private readonly PeriodicTimer timer = new(TimeSpan.FromMilliseconds(50));
     private readonly Func<Task<bool>> isAnybodyThere;
     private readonly Task watching;
 
@@ -34,15 +32,14 @@ internal sealed class Outages : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await end.CancelAsync();
+        timer.Dispose();
         await watching;
-        end.Dispose();
     }
 
     private async Task WatchAsync()
     {
         DateTime? since = null;
-        while (!end.IsCancellationRequested)
+        while (await timer.WaitForNextTickAsync())
         {
             var asked = DateTime.UtcNow;
             if (!await isAnybodyThere())
@@ -55,7 +52,6 @@ internal sealed class Outages : IAsyncDisposable
                     all.Add((from, DateTime.UtcNow));
                 since = null;
             }
-            await Task.Delay(Every, end.Token).ContinueWith(static _ => { }, TaskScheduler.Default);
         }
     }
 }
