@@ -28,6 +28,7 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
     private readonly Coalescing coalescing;
     private int state;
     private uint runs = 1;
+    private volatile bool runByPool;
 
     /// <summary>Creates a loop.</summary>
     /// <param name="index">Its place among the loops of the instance.</param>
@@ -79,9 +80,27 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
 
     uint IRescuable.WaitsSince => Volatile.Read(ref state) == Queued ? Volatile.Read(ref runs) : 0;
 
-    void IThreadPoolWorkItem.Execute() => RunIfQueued();
+    void IThreadPoolWorkItem.Execute()
+    {
+        if (TryBegin())
+        {
+            runByPool = true;
+            RunBatches();
+        }
+    }
 
-    void IRescuable.RunIfQueued() => RunIfQueued();
+    bool IRescuable.TakeRunByPool()
+    {
+        bool taken = runByPool;
+        runByPool = false;
+        return taken;
+    }
+
+    void IRescuable.RunIfQueued()
+    {
+        if (TryBegin())
+            RunBatches();
+    }
 
     void IRescuable.ReleaseOverdue(TimeSpan late)
     {
@@ -89,12 +108,17 @@ internal sealed class DeliveryLoop : IThreadPoolWorkItem, IRescuable
             Wake();
     }
 
-    private void RunIfQueued()
+    private bool TryBegin()
     {
         if (Interlocked.CompareExchange(ref state, Running, Queued) != Queued)
-            return;
+            return false;
         // Odd, and so never 0.
         Volatile.Write(ref runs, runs + 2);
+        return true;
+    }
+
+    private void RunBatches()
+    {
         do
         {
             while (RunBatch())

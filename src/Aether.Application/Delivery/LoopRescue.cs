@@ -11,6 +11,9 @@ internal interface IRescuable
     /// </summary>
     uint WaitsSince { get; }
 
+    /// <summary>Whether the pool has run it since this was last asked.</summary>
+    bool TakeRunByPool();
+
     /// <summary>Runs it, if it is in line for that and nobody has begun.</summary>
     void RunIfQueued();
 
@@ -46,11 +49,14 @@ internal sealed class LoopRescue(int loops)
     }
 
     /// <summary>Has run what was in line at the last look, and has not been run since.</summary>
-    public void Look(IReadOnlyList<IRescuable> all)
+    /// <returns>Whether the pool has run one of them since the last look.</returns>
+    public bool Look(IReadOnlyList<IRescuable> all)
     {
+        bool poolRuns = false;
         for (int i = 0; i < before.Length; i++)
         {
             var loop = all[i];
+            poolRuns |= loop.TakeRunByPool();
             loop.ReleaseOverdue(Pause);
             uint waits = loop.WaitsSince;
             if (waits != 0 && waits == before[i])
@@ -58,25 +64,28 @@ internal sealed class LoopRescue(int loops)
                 new Thread(loop.RunIfQueued) { IsBackground = true, Name = "Aether rescued loop" }.Start();
             before[i] = waits;
         }
+        return poolRuns;
     }
 
     private static void Run(WeakReference<DeliveryLoops> weak, LoopRescue rescue, PoolRelief relief)
     {
+        bool poolRuns = false;
         do
         {
             Thread.Sleep(Pause);
-            relief.Look();
+            relief.Look(poolRuns);
         }
-        while (TryLook(weak, rescue));
+        while (TryLook(weak, rescue, out poolRuns));
         relief.End();
     }
 
     // A method of its own, so that nothing holds the loops while the thread sleeps.
-    private static bool TryLook(WeakReference<DeliveryLoops> weak, LoopRescue rescue)
+    private static bool TryLook(WeakReference<DeliveryLoops> weak, LoopRescue rescue, out bool poolRuns)
     {
+        poolRuns = false;
         if (!weak.TryGetTarget(out var loops) || loops.IsOver)
             return false;
-        rescue.Look(loops.All);
+        poolRuns = rescue.Look(loops.All);
         return true;
     }
 }

@@ -5,7 +5,8 @@ namespace Aether.Application.Delivery;
 /// <summary>
 /// Gives the shared thread pool more threads when its host has blocked those that it has. By itself the pool adds one or
 /// two a second; until it gets to them, the lease of presence is not renewed and what Redis answers is not read. It is
-/// asked from a thread of its own, and costs a healthy pool one empty item ten times a second.
+/// asked from a thread of its own, by one empty item ten times a second; and not at all while it is seen to run, since an item
+/// from outside wakes a second thread of a pool that is busy, and the two then share what one did for less.
 /// </summary>
 internal sealed class PoolRelief(IWorkerPool pool, ILogger logger) : IThreadPoolWorkItem
 {
@@ -40,7 +41,8 @@ internal sealed class PoolRelief(IWorkerPool pool, ILogger logger) : IThreadPool
     void IThreadPoolWorkItem.Execute() => Volatile.Write(ref pending, 0);
 
     /// <summary>Looks after the pool; called every 50 ms, by one thread.</summary>
-    public void Look()
+    /// <param name="poolRuns">Whether the pool has run since the last look what was in line like such an item.</param>
+    public void Look(bool poolRuns = false)
     {
         waited++;
         if (Volatile.Read(ref pending) != 0)
@@ -51,6 +53,8 @@ internal sealed class PoolRelief(IWorkerPool pool, ILogger logger) : IThreadPool
         }
         if (relieving && ++calm >= Aftercare)
             TakeBack();
+        if (poolRuns)
+            waited = 0;
         if (waited < LooksBetweenProbes)
             return;
         waited = 0;

@@ -77,6 +77,29 @@ public sealed class LoopRescueTests
         Assert.Equal(1, turns);
     }
 
+    [Fact]
+    public void Look_TellsThatThePoolRuns_GivenThatItHasRunALoop()
+    {
+        using var quiet = new FakeLoop();
+        using var other = new FakeLoop();
+        var rescue = new LoopRescue(2);
+        Assert.False(rescue.Look([quiet, other]));
+        other.IsRunByPool = true;
+        Assert.True(rescue.Look([quiet, other]));
+        Assert.False(rescue.Look([quiet, other]));
+    }
+
+    [Fact]
+    public async Task TakeRunByPool_TellsOfARunOnce()
+    {
+        var loop = new DeliveryLoop(0, 8, TimeSpan.Zero, 1, TimeProvider.System);
+        bool ran = false;
+        loop.Run(() => Volatile.Write(ref ran, true));
+        await Eventually.HoldsAsync(() => Volatile.Read(ref ran), "it was run");
+        Assert.True(((IRescuable)loop).TakeRunByPool());
+        Assert.False(((IRescuable)loop).TakeRunByPool());
+    }
+
     private sealed class FakeLoop : IRescuable, IDisposable
     {
         private int runs;
@@ -87,6 +110,8 @@ public sealed class LoopRescueTests
         public ManualResetEventSlim Gate { get; } = new(initialState: true);
 
         public uint WaitsSince { get; set; }
+
+        public bool IsRunByPool { get; set; }
 
         public int Started => Volatile.Read(ref started);
 
@@ -99,6 +124,13 @@ public sealed class LoopRescueTests
             Interlocked.Increment(ref started);
             Gate.Wait();
             Interlocked.Increment(ref runs);
+        }
+
+        public bool TakeRunByPool()
+        {
+            bool taken = IsRunByPool;
+            IsRunByPool = false;
+            return taken;
         }
 
         public void ReleaseOverdue(TimeSpan late) => releases++;

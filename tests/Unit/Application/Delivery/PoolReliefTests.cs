@@ -25,6 +25,28 @@ public sealed class PoolReliefTests
     }
 
     [Fact]
+    public void Look_AsksNothing_GivenAPoolThatIsSeenToRun()
+    {
+        for (int i = 0; i < 1_000; i++)
+            relief.Look(poolRuns: true);
+        Assert.Equal(0, pool.Queued);
+        // Nothing is seen any more: nothing has to be done, or it is blocked.
+        pool.IsBlocked = true;
+        Look(PoolRelief.Patience + 2);
+        Assert.Equal([Configured + PoolRelief.ThreadsAtOnce], pool.Given);
+    }
+
+    [Fact]
+    public void Look_GivesMore_GivenAnItemThatWaitsAlthoughThePoolIsSeenToRun()
+    {
+        pool.IsBlocked = true;
+        Look(times: 2);
+        for (int i = 0; i < PoolRelief.Patience; i++)
+            relief.Look(poolRuns: true);
+        Assert.Equal([Configured + PoolRelief.ThreadsAtOnce], pool.Given);
+    }
+
+    [Fact]
     public void Look_ChangesNothing_GivenAPoolThatIsSlow()
     {
         for (int i = 0; i < 100; i++)
