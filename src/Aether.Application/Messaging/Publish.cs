@@ -3,7 +3,6 @@ using Aether.Application.Leases;
 using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Domain;
-using FluentValidation;
 using FluentValidation.Results;
 using MediatR;
 
@@ -17,24 +16,17 @@ internal sealed record Publish(Sender Sender, Message Message) : IMessageCommand
 /// <summary>A broadcast needs the permission, and a direct message a receiver.</summary>
 internal sealed class PublishValidator : MessageCommandValidator<Publish>
 {
-    /// <summary>Adds the rules. One for both, since each costs something for every message.</summary>
-    public PublishValidator() =>
-        RuleFor(command => command.Message.Target).Custom(static (target, context) =>
-        {
-            var command = context.InstanceToValidate;
-            if (target == Target.Broadcast && !command.Sender.Access.Has(Permissions.Broadcast))
-            {
-                context.AddFailure(Broken(
-                    ErrorCode.Forbidden, "target", "target broadcast needs the permission broadcast"));
-            }
-            else if (target == Target.Direct && command.Message.ToId.IsEmpty)
-            {
-                context.AddFailure(Broken(ErrorCode.InvalidMessage, "to_id", "is required for target direct"));
-            }
-        });
-
-    private static ValidationFailure Broken(ErrorCode code, string field, string rule) =>
-        new(field, rule) { ErrorCode = code.Name };
+    /// <inheritdoc/>
+    protected override ValidationFailure? FindBroken(Sender sender, Message message)
+    {
+        if (base.FindBroken(sender, message) is { } broken)
+            return broken;
+        if (message.Target == Target.Broadcast && !sender.Access.Has(Permissions.Broadcast))
+            return Broken(ErrorCode.Forbidden, "target", "target broadcast needs the permission broadcast");
+        return message.Target == Target.Direct && message.ToId.IsEmpty
+            ? Broken(ErrorCode.InvalidMessage, "to_id", "is required for target direct")
+            : null;
+    }
 }
 
 /// <summary>

@@ -28,24 +28,37 @@ internal class MessageCommandValidator<TCommand> : AbstractValidator<TCommand>
     {
         RuleLevelCascadeMode = CascadeMode.Stop;
         ClassLevelCascadeMode = CascadeMode.Stop;
-        // One rule for both, since each costs something for every message.
-        RuleFor(command => command.Message.FromId).Custom(static (from, context) =>
+        // One rule for all of them, since each costs something for every message.
+        RuleFor(command => command.Message).Custom((message, context) =>
         {
-            var (sender, message) = (context.InstanceToValidate.Sender, context.InstanceToValidate.Message);
-            if (!sender.ClientId.IsEmpty && from != sender.ClientId)
-                context.AddFailure(Invalid("from_id", "must be the connection's own client id"));
-            else if (from == VisionId.Server && message.Type == MessageType.Presence)
-                context.AddFailure(Invalid("msg_type", "must not be presence as from aether, which is nowhere present"));
-            else if (from == VisionId.Server && ServerCommands.Contains(message.Cmd))
-                context.AddFailure(Invalid("cmd", "must not be one that only the server itself says as aether"));
+            if (FindBroken(context.InstanceToValidate.Sender, message) is { } broken)
+                context.AddFailure(broken);
         });
-        RuleFor(command => command.Message.GroupId)
-            .Must((command, group) => command.Sender.Reaches(group))
-            .WithErrorCode(ErrorCode.Forbidden.Name)
-            .OverridePropertyName("group_id")
-            .WithMessage("sending to another group needs the permission cross_group");
     }
 
-    private static ValidationFailure Invalid(string field, string rule) =>
-        new(field, rule) { ErrorCode = ErrorCode.InvalidMessage.Name };
+    /// <summary>Finds the first rule that a message breaks.</summary>
+    /// <returns><see langword="null"/> if it breaks none.</returns>
+    protected virtual ValidationFailure? FindBroken(Sender sender, Message message)
+    {
+        var from = message.FromId;
+        if (!sender.ClientId.IsEmpty && from != sender.ClientId)
+            return Broken(ErrorCode.InvalidMessage, "from_id", "must be the connection's own client id");
+        if (from == VisionId.Server && message.Type == MessageType.Presence)
+        {
+            return Broken(
+                ErrorCode.InvalidMessage, "msg_type", "must not be presence as from aether, which is nowhere present");
+        }
+        if (from == VisionId.Server && ServerCommands.Contains(message.Cmd))
+        {
+            return Broken(
+                ErrorCode.InvalidMessage, "cmd", "must not be one that only the server itself says as aether");
+        }
+        return sender.Reaches(message.GroupId)
+            ? null
+            : Broken(ErrorCode.Forbidden, "group_id", "sending to another group needs the permission cross_group");
+    }
+
+    /// <summary>Says which rule is broken.</summary>
+    protected static ValidationFailure Broken(ErrorCode code, string field, string rule) =>
+        new(field, rule) { ErrorCode = code.Name };
 }

@@ -72,7 +72,10 @@ internal static class Timestamp
     /// <returns>How many bytes were written.</returns>
     public static int Write(DateTime utc, Span<byte> destination)
     {
-        utc.TryFormat(destination, out int length, "yyyy-MM-ddTHH:mm:ss.fffffff", CultureInfo.InvariantCulture);
+        // Every message has one, and this form is the one that is written without reading a pattern first.
+        DateTime.SpecifyKind(utc, DateTimeKind.Utc)
+            .TryFormat(destination, out int length, "O", CultureInfo.InvariantCulture);
+        length--;
         while (destination[length - 1] == (byte)'0')
             length--;
         if (destination[length - 1] == (byte)'.')

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -71,6 +72,8 @@ internal sealed class RedisMessageBus(
     public Task UnsubscribeAsync(ChannelName channel, CancellationToken cancellationToken) =>
         subscriptions.UnsubscribeAsync(channel);
 
+    // One per message, so what carries it over the wait is pooled.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<PublishResult> CompleteAsync(
         Task<long> published, ChannelName channel, RedisSubscription? heard)
     {
