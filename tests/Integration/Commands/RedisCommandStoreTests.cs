@@ -138,6 +138,16 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Connect_AsksForOneKey_GivenAGroupWithoutCommands()
+    {
+        await redis.RunAsync("CONFIG", "SET", "slowlog-max-len", "10000", "slowlog-log-slower-than", "0");
+        Assert.Empty((await One.ConnectAsync(Group, new MemberConnected(Member, Role.Worker), Token))!);
+        string asked = await redis.RunAsync("SLOWLOG", "GET", "10000");
+        Assert.Contains($"ws:running:{Tag}", asked, StringComparison.Ordinal);
+        Assert.DoesNotContain($"ws:executions:{Tag}", asked, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Report_TellsWhenToLook_GivenThatItIsEarlierThanBefore()
     {
         await StartAsync("c1", Plan with { InProgressTimeout = TimeSpan.FromMilliseconds(300) });
