@@ -21,7 +21,7 @@ public sealed class CommandProofTests(ITestOutputHelper output)
     public async Task EveryCommandEnds_AndNothingIsCarriedOutTwice_WhateverIsKilled()
     {
         string? asked = Environment.GetEnvironmentVariable("AETHER_PROOF_SECONDS");
-        var duration = TimeSpan.FromSeconds(asked is null ? 25 : double.Parse(asked, CultureInfo.InvariantCulture));
+        var duration = TimeSpan.FromSeconds(asked is null ? 16 : double.Parse(asked, CultureInfo.InvariantCulture));
         await using var run = await ProofRun.StartAsync();
         string[] names = [.. Enumerable.Range(0, asked is null ? 12 : 50).Select(i => $"w{i}")];
         var workers = names.Select(name => new ProofWorker(name, run.Pick, TimeSpan.FromSeconds(5))).ToList();
