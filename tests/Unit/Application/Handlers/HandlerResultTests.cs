@@ -13,7 +13,9 @@ public sealed class HandlerResultTests
     [InlineData("rate_limited", false, true)]
     [InlineData("out_of_paper", true, true)]
     [InlineData("out_of_paper", false, false)]
+    [InlineData("out_of_paper_2", false, false)]
     [InlineData("a", false, false)]
+    [InlineData("a123456789012345678901234567890123456789012345678901234567890123", true, true)]
     public void Refusal_SaysWhetherToTryAgain_AsTheProtocolDoesForItsOwnCodes(string code, bool said, bool retryable)
     {
         var refusal = new Refusal("no", code, said);
@@ -26,11 +28,13 @@ public sealed class HandlerResultTests
     [Theory]
     [InlineData("")]
     [InlineData("Out_of_paper")]
+    [InlineData("outOfPaper")]
     [InlineData("out of paper")]
     [InlineData("out-of-paper")]
     [InlineData("9lives")]
     [InlineData("_x")]
     [InlineData("\u00e9")]
+    [InlineData("caf\u00e9")]
     [InlineData("a1234567890123456789012345678901234567890123456789012345678901234")]
     public void Refusal_IsRefused_GivenACodeThatIsNone(string code) =>
         Assert.Throws<ArgumentException>(() => new Refusal("no", code));
