@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.WebSockets;
+using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Aether.Application;
 using Aether.Application.Handlers;
@@ -45,9 +46,13 @@ public sealed class EmbeddingHandlerFaultsTests
         await socket.SendAsync(EmbeddingApp.Message("good"));
 
         Assert.Equal("good", (string?)(await socket.ReceiveAsync())["msg"]);
-        Assert.Contains(
-            probe.Logged,
-            line => line.Contains("ProbeHandler failed in OnMessageAsync with FormatException", StringComparison.Ordinal));
+        // What a handler throws is its fault, also where it looks like the end of its time.
+        foreach (string fault in (string[])
+            ["FormatException", "InvalidOperationException", "OperationCanceledException", "TimeoutException"])
+        {
+            string expected = "ProbeHandler failed in OnMessageAsync with " + fault;
+            Assert.Contains(probe.Logged, line => line.Contains(expected, StringComparison.Ordinal));
+        }
         Assert.DoesNotContain(probe.Logged, line => line.Contains(Secret, StringComparison.Ordinal));
     }
 
@@ -65,14 +70,32 @@ public sealed class EmbeddingHandlerFaultsTests
     }
 
     [Fact]
-    public async Task Message_IsRefused_GivenAHandlerThatCannotBeMade()
+    public async Task MessageAndConnection_AreRefused_GivenAHandlerThatCannotBeMade()
     {
-        await using var host = await EmbeddingApp.StartAsync(
-            builder => builder.Services.AddRealtimeHandler<CannotBeMade>());
+        var fails = new StrongBox<bool>();
+        await using var host = await probe.StartAsync(services: builder =>
+            builder.Services.AddSingleton(fails).AddRealtimeHandler<CannotBeMade>());
+        using var socket = await host.ConnectAsync();
+        await Eventually.HoldsAsync(() => probe.Heard.Contains("connected c1"));
 
-        using var asked = await host.CreateClient().GetAsync("v3/ws/group/g1/client/c1", Cancellation);
+        fails.Value = true;
+        await socket.SendAsync(EmbeddingApp.Message("lost", id: "m1"));
+        var error = await socket.ReceiveAsync();
+        using var asked = await host.CreateClient().GetAsync("v3/ws/group/g1/client/c2", Cancellation);
+        fails.Value = false;
+        await socket.SendAsync(EmbeddingApp.Message("good"));
 
+        Assert.Equal(
+            ("error", "m1", "internal"),
+            ((string?)error["cmd"], (string?)error["reply_to"], (string?)error["payload"]!["code"]));
         Assert.Equal(HttpStatusCode.InternalServerError, asked.StatusCode);
+        Assert.Equal("good", (string?)(await socket.ReceiveAsync())["msg"]);
+        foreach (string call in (string[])["OnMessageAsync", "OnConnectingAsync"])
+        {
+            string expected = $"IRealtimeHandler failed in {call} with InvalidOperationException";
+            Assert.Contains(probe.Logged, line => line.Contains(expected, StringComparison.Ordinal));
+        }
+        Assert.DoesNotContain(probe.Logged, line => line.Contains(Secret, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -160,6 +183,10 @@ public sealed class EmbeddingHandlerFaultsTests
 
     private sealed class CannotBeMade : IRealtimeHandler
     {
-        public CannotBeMade() => throw new InvalidOperationException(Secret);
+        public CannotBeMade(StrongBox<bool> fails)
+        {
+            if (fails.Value)
+                throw new InvalidOperationException(Secret);
+        }
     }
 }
