@@ -107,10 +107,14 @@ public sealed partial class SampleTests : IAsyncLifetime
 
     private async Task StartWorkerAsync()
     {
-        Start("Worker", server);
+        var worker = Start("Worker", server);
         await Eventually.HoldsAsync(
             async () => await http.GetStringAsync($"/workers/{Group}", Cancellation) == "[\"worker-1\"]",
             "the worker is there");
+        // It is present a moment before it hears: what is sent in between is not for it.
+        await Eventually.HoldsAsync(
+            () => worker.Log.Contains($"connected to {Group} as worker-1", StringComparison.Ordinal),
+            "the worker is connected");
     }
 
     /// <summary>Runs the first command of a sample's page, with what these tests have built.</summary>
