@@ -19,6 +19,8 @@ public sealed class EmbeddingTests
         using var host = HttpHost.Open();
         var realtime = host.Services.GetRequiredService<IRealtime>();
         using var worker = await host.ConnectAsync("press-7", "worker-1");
+        using var beside = await host.ConnectAsync("press-7", "worker-2");
+        using var elsewhere = await host.ConnectAsync("press-8", "worker-1");
 
         var outcome = await realtime.ToGroup(
             "press-7", new RealtimeMessage { Cmd = "start", Payload = new { speed = 3 } }, Cancellation);
@@ -32,6 +34,9 @@ public sealed class EmbeddingTests
             (Text(start, "from_id"), Text(start, "group_id"), Text(start, "cmd"), start["payload"]!.ToJsonString()));
         Assert.Equal("you", (string?)(await worker.ReceiveAsync())["msg"]);
         Assert.Equal("all", (string?)(await worker.ReceiveAsync())["msg"]);
+        Assert.Equal("start", Text(await beside.ReceiveAsync(), "cmd"));
+        Assert.Equal("all", Text(await beside.ReceiveAsync(), "msg"));
+        Assert.Equal("all", Text(await elsewhere.ReceiveAsync(), "msg"));
     }
 
     [Fact]
