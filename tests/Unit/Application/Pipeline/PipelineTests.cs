@@ -183,6 +183,7 @@ public sealed class PipelineTests : IDisposable
     [InlineData(typeof(ReadMessages), true)]
     [InlineData(typeof(HostsOwn), false)]
     [InlineData(typeof(Unchecked), true)]
+    [InlineData(typeof(Spoken), true)]
     public void NeedsRules_LooksAtWhatARequestHolds(Type request, bool needs) => Assert.Equal(needs, NeedsRules(request));
 
     /// <summary>
@@ -231,4 +232,9 @@ public sealed class PipelineTests : IDisposable
     internal sealed record HostsOwn : IRequest<string>;
 
     internal sealed record Unchecked(VisionId GroupId, int Count) : IRequest<Outcome>;
+
+    internal sealed record Spoken(Sender Sender) : IMessageCommand
+    {
+        public Message Message => Some.Message;
+    }
 }
