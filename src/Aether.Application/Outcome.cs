@@ -121,9 +121,9 @@ public sealed class Outcome : IRejectable<Outcome>
     public static Outcome Answer(Message reply, int cost = 0) =>
         new() { Reply = reply, IsAnswer = true, Cost = cost };
 
-    /// <summary>The same answer, which makes this of the connection that asked.</summary>
+    /// <summary>The same answer or refusal, which makes this of the connection that asked.</summary>
     internal Outcome With(ConnectionTie tie) =>
-        new() { reply = new TiedReply(Reply!, tie), IsAnswer = IsAnswer, Cost = Cost };
+        new() { Rejection = Rejection, reply = new TiedReply(Reply, tie), IsAnswer = IsAnswer, Cost = Cost };
 
     /// <summary>It is answered to the connection that sent it.</summary>
     public static Outcome Answered(Message reply, int cost = 0) =>
@@ -132,5 +132,5 @@ public sealed class Outcome : IRejectable<Outcome>
     // The message, or it with a tie: most outcomes have neither, and none is larger for what few have.
     private object? reply;
 
-    private sealed record TiedReply(Message Message, ConnectionTie Tie);
+    private sealed record TiedReply(Message? Message, ConnectionTie Tie);
 }

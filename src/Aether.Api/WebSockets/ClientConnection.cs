@@ -190,6 +190,7 @@ internal sealed class ClientConnection : SocketConnection
             Interlocked.Add(ref owed, outcome.Cost);
         if (outcome.Rejection is { } rejection)
         {
+            Take(outcome.Tie);
             if (IsTraced)
                 Tell(TraceEvent.Refused(rejection, MessageWriter.Write(message)));
             if (rejection is { IsForgiven: false } && rejection.Code == ErrorCode.InvalidMessage
@@ -214,8 +215,7 @@ internal sealed class ClientConnection : SocketConnection
         if (outcome.Reply is { } reply)
             await Loop.SendAsync(this, Frame.Of(reply)).ConfigureAwait(false);
         // Behind the reply: what comes of it is told to whoever knows already what it is about.
-        if (outcome.Tie is { } tie && Services.Commands is { } commands)
-            TiesWith(commands).Take(tie);
+        Take(outcome.Tie);
         if (id is not null && !outcome.IsAnswer)
         {
             var ack = Services.Messages.Ack(ClientId, GroupId, id, outcome);
@@ -223,8 +223,18 @@ internal sealed class ClientConnection : SocketConnection
         }
     }
 
-    /// <summary>Ends what it has to do with commands.</summary>
-    public void EndTies() => Volatile.Read(ref ties)?.End();
+    /// <summary>Ends what it has to do with commands; what is still under way finds that it came too late.</summary>
+    public void EndTies()
+    {
+        if (Services.Commands is { } commands && (Volatile.Read(ref ties) is not null || Volatile.Read(ref inFlight) > 0))
+            TiesWith(commands).End();
+    }
+
+    private void Take(ConnectionTie? tie)
+    {
+        if (tie is not null && Services.Commands is { } commands)
+            TiesWith(commands).Take(tie);
+    }
 
     private ConnectionTies TiesWith(CommandServices commands)
     {

@@ -25,7 +25,7 @@ internal sealed class CommandRunner(
 
     private const int LoseTries = 600;
 
-    private static readonly TimeSpan LosePause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     /// <summary>Lets an event in, and does what follows, without waiting for that.</summary>
     public async ValueTask<CommandChange> ApplyAsync(
@@ -49,16 +49,20 @@ internal sealed class CommandRunner(
     /// A connection that has an execution is gone. While the store cannot be reached it is told later: until then what
     /// another connection of the member says is refused.
     /// </summary>
-    public async Task LoseHolderAsync(VisionId group, ExecutionId execution, string connection)
+    public Task LoseHolderAsync(VisionId group, ExecutionId execution, string connection) => InsistAsync(
+        LoseTries,
+        async () => await ApplyAsync(
+            group, execution.CommandId, new HolderLost(execution.Index, connection), CancellationToken.None)
+            .ConfigureAwait(false));
+
+    /// <summary>Lets something in that nobody says again, and tries again while the store cannot be reached.</summary>
+    /// <param name="tries">How often at most, with a second in between.</param>
+    /// <param name="apply">Lets it in.</param>
+    public async Task InsistAsync(int tries, Func<Task<CommandChange?>> apply)
     {
-        var lost = new HolderLost(execution.Index, connection);
-        for (int tries = 0; tries < LoseTries; tries++)
-        {
-            var change = await ApplyAsync(group, execution.CommandId, lost, CancellationToken.None).ConfigureAwait(false);
-            if (change.Status is CommandFound.Found or CommandFound.NotFound)
-                return;
-            await Task.Delay(LosePause, time).ConfigureAwait(false);
-        }
+        while (await apply().ConfigureAwait(false) is { Status: CommandFound.Unavailable or CommandFound.Unknown }
+            && --tries > 0)
+            await Task.Delay(Pause, time).ConfigureAwait(false);
     }
 
     /// <summary>Does what is due.</summary>
@@ -99,26 +103,26 @@ internal sealed class CommandRunner(
 
     internal async Task DoAsync(CommandSummary command, IReadOnlyList<Effect> effects)
     {
-        for (int from = 0; from < effects.Count; from += AtOnce)
+        var left = effects;
+        while (left.Count > 0)
         {
-            int until = Math.Min(effects.Count, from + AtOnce);
-            var publishing = new Task<bool>[until - from];
-            for (int i = from; i < until; i++)
-                publishing[i - from] = PublishAsync(command, effects[i]);
-            bool[] published = await Task.WhenAll(publishing).ConfigureAwait(false);
-            var sent = new List<SentAttempt>(published.Length);
-            for (int i = from; i < until; i++)
-            {
-                if (published[i - from] && effects[i].Kind == EffectKind.Send)
-                    sent.Add(new SentAttempt(effects[i].Index, effects[i].Attempt));
-            }
+            var now = left.Take(AtOnce).ToList();
+            left = [.. left.Skip(AtOnce)];
+            bool[] published = await Task.WhenAll(now.Select(effect => PublishAsync(command, effect))).ConfigureAwait(false);
+            List<SentAttempt> sent =
+            [
+                .. now.Where((effect, index) => published[index] && effect.Kind == EffectKind.Send)
+                    .Select(static effect => new SentAttempt(effect.Index, effect.Attempt)),
+            ];
             // What is not confirmed is sent again: that nobody hears it is no reason, since whoever connects asks.
-            if (sent.Count > 0)
-            {
-                await store.ApplyAsync(
-                    command.Order.GroupId, command.Order.Id, new SendingConfirmed(sent), CancellationToken.None)
-                    .ConfigureAwait(false);
-            }
+            if (sent.Count == 0)
+                continue;
+            var confirmed = await store.ApplyAsync(
+                command.Order.GroupId, command.Order.Id, new SendingConfirmed(sent), CancellationToken.None)
+                .ConfigureAwait(false);
+            // Called off meanwhile: whoever has not been sent it yet is not sent it any more.
+            if (confirmed.Command is { } after && (after.IsEnding || after.Status.IsEnded()))
+                left = [.. left.Where(static effect => effect.Kind != EffectKind.Send)];
         }
     }
 

@@ -90,13 +90,18 @@ internal sealed class ConnectionTies(
 
     private void Hold(HoldingExecution held)
     {
+        bool isLate;
         lock (sync)
         {
+            isLate = held.IsOpen && isOver;
             if (held.IsOpen && !isOver)
                 holding.Add((held.GroupId, held.Execution));
             else
                 holding.Remove((held.GroupId, held.Execution));
         }
+        // Said by a connection that ended before the store had answered.
+        if (isLate)
+            runner.Run(runner.LoseHolderAsync(held.GroupId, held.Execution, holder));
     }
 
     private async ValueTask TellAsync(WatchingCommand watching, CommandPage page)

@@ -13,6 +13,9 @@ internal sealed class PlainReports(ICommandStore store, CommandRunner runner)
 {
     private const string Failed = "failed";
 
+    // As many seconds, in which the message itself is held.
+    private const int Tries = 10;
+
     /// <summary>Whether a message may be such an answer. It is asked for every direct message that replies to another.</summary>
     public static bool MayBe(Message message, out ExecutionId execution)
     {
@@ -23,7 +26,7 @@ internal sealed class PlainReports(ICommandStore store, CommandRunner runner)
 
     /// <summary>Takes it, without making the message wait: it is passed on as well.</summary>
     public void Take(Message message, ExecutionId execution, string connection) =>
-        runner.Run(TakeAsync(message, execution, connection));
+        runner.Run(runner.InsistAsync(Tries, () => TakeAsync(message, execution, connection)));
 
     /// <summary>Takes it.</summary>
     /// <returns>What became of it; <see langword="null"/>: it is no answer of the member's to its giver.</returns>
@@ -32,6 +35,8 @@ internal sealed class PlainReports(ICommandStore store, CommandRunner runner)
         // Such a member does not know which attempt it answers: it is the one that there is.
         var page = await store.GetAsync(
             message.GroupId, execution.CommandId, execution.Index, 1, CancellationToken.None).ConfigureAwait(false);
+        if (page.Status is CommandFound.Unavailable or CommandFound.Unknown)
+            return new CommandChange(page.Status, null, new Transition(Verdict.Unknown, []));
         if (page is not { Command: { } command, Executions: [{ Attempt: > 0 } found, ..] }
             || command.Order.FromId != message.ToId || found.Index != execution.Index || found.Member != message.FromId)
             return null;

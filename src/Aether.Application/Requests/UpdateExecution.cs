@@ -32,14 +32,25 @@ internal sealed class UpdateExecutionHandler(
         var answer = await mediator
             .Send(new ReportExecution(message.GroupId, execution.CommandId, report), cancellationToken)
             .ConfigureAwait(false);
-        if (answer.Rejection is not null)
-            return Outcome.Rejected(answer.Rejection);
+        if (answer.Rejection is { } rejection)
+            return Refuse(rejection, message.GroupId, execution, report.Status);
         return Reply(request, writer =>
         {
             writer.WriteString("status"u8, answer.Value.Status.ToWire());
             writer.WriteBoolean("cancel"u8, answer.Value.IsCanceled);
         }).With(new HoldingExecution(
             message.GroupId, execution, IsOpen: answer.Value.Status == ExecutionStatus.InProgress));
+    }
+
+    private static Outcome Refuse(Rejection rejection, VisionId group, ExecutionId execution, ExecutionStatus said)
+    {
+        var refused = Outcome.Rejected(rejection);
+        if (rejection.Code != ErrorCode.BackplaneUnavailable)
+            return refused.With(new HoldingExecution(group, execution, IsOpen: false));
+        // It may have been let in. That it is left at the end of a connection which does not have it does no harm.
+        return said == ExecutionStatus.InProgress
+            ? refused.With(new HoldingExecution(group, execution, IsOpen: true))
+            : refused;
     }
 }
 
