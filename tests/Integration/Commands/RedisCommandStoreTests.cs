@@ -123,18 +123,52 @@ public sealed class RedisCommandStoreTests : IAsyncLifetime
         Assert.Equal(score, await redis.RunAsync("ZSCORE", "ws:due", "g"));
     }
 
+    [Theory]
+    [InlineData(500, false)]
+    // Later than the claim is over: it is not the group's last word any more all the same.
+    [InlineData(2_000, false)]
+    [InlineData(2_000, true)]
+    public async Task Settle_ChangesNothing_GivenThatSomethingBeganMeanwhile(long inMs, bool wasEmpty)
+    {
+        var scripts = one.Get<CommandScripts>();
+        await scripts.TellAsync(new Look(Group, 0));
+        var claim = Assert.Single(await scripts.ClaimAsync(10)) with { WasEmpty = wasEmpty };
+        await two.Get<CommandScripts>().TellAsync(new Look(Group, inMs));
+        string told = await redis.RunAsync("ZSCORE", "ws:due", "g");
+        await scripts.ScheduleAsync([(claim, -1)]);
+        Assert.InRange(await DueInMsAsync(), -10_000, CommandScripts.Claim.TotalMilliseconds);
+        Assert.Equal(told, await redis.RunAsync("ZSCORE", "ws:due", "g"));
+        await scripts.TellAsync(new Look(Group, 5_000));
+        Assert.Equal(told, await redis.RunAsync("ZSCORE", "ws:due", "g"));
+    }
+
     [Fact]
-    public async Task Settle_ChangesNothing_GivenThatSomethingBeganMeanwhile()
+    public async Task Settle_IsHeard_GivenThatItIsEarlierThanWhatWasToldMeanwhile()
     {
         var scripts = one.Get<CommandScripts>();
         await scripts.TellAsync(new Look(Group, 0));
         var claim = Assert.Single(await scripts.ClaimAsync(10));
-        await two.Get<CommandScripts>().TellAsync(new Look(Group, 500));
+        await two.Get<CommandScripts>().TellAsync(new Look(Group, 2_000));
+        await scripts.ScheduleAsync([(claim, 0)]);
+        Assert.InRange(await DueInMsAsync(), -10_000, 0);
         string told = await redis.RunAsync("ZSCORE", "ws:due", "g");
-        await scripts.ScheduleAsync([(claim, -1)]);
+        await scripts.ScheduleAsync([(claim, 0)]);
         Assert.Equal(told, await redis.RunAsync("ZSCORE", "ws:due", "g"));
-        await scripts.TellAsync(new Look(Group, 5_000));
-        Assert.Equal(told, await redis.RunAsync("ZSCORE", "ws:due", "g"));
+    }
+
+    [Fact]
+    public async Task Start_TellsOfItsGroupBeforeItBegins_AndBehindThat()
+    {
+        await redis.RunAsync("CONFIG", "SET", "slowlog-max-len", "10000", "slowlog-log-slower-than", "0");
+        await StartAsync("c1", Plan);
+        // Whoever had the group to look at in between has found nothing, and knew of the first already.
+        await Eventually.HoldsAsync(async () =>
+        {
+            string[] newestFirst = (await redis.RunAsync("SLOWLOG", "GET", "10000")).Split('\n');
+            int begun = Array.IndexOf(newestFirst, $"ws:running:{Tag}");
+            return begun >= 0 && Array.IndexOf(newestFirst, "tell") is >= 0 and int last && last < begun
+                && Array.LastIndexOf(newestFirst, "tell") > begun;
+        });
     }
 
     [Fact]

@@ -40,7 +40,6 @@ internal sealed partial class RedisCommandStore(
         {
             // First, and for the earliest that can be: who dies in between leaves a group to look at in vain, and never a
             // command that nobody looks at.
-            long began = time.GetTimestamp();
             var look = new Look(order.GroupId, FirstDueMs(order.Plan));
             await scripts.TellAsync(look).ConfigureAwait(false);
             isTold = true;
@@ -54,9 +53,8 @@ internal sealed partial class RedisCommandStore(
                     : CommandStart.Not(StartStatus.Unknown, BackplaneFault.Refused);
             }
             orders.Keep(order);
-            // Somebody may have looked before there was anything.
-            if (time.GetElapsedTime(began).TotalMilliseconds > look.InMs / 2)
-                Tell(look);
+            // Somebody may have looked before there was anything, also where the group was to be looked at sooner anyway.
+            Tell(look);
             return new CommandStart(status, step.State.Of(order), step.Transition.Effects);
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))

@@ -6,6 +6,7 @@
 --       schedule for how many ms a group may be left alone, for how many one in which nothing runs; then of each group:
 --               group, what the claim is known by, in how many ms something is due (-1: nothing runs), and 1 if it is to be
 --               forgotten then. A claim that is not the group's last word is not heard: somebody has told of something new.
+--               But what was told for later than the claim puts off nothing that is due sooner.
 -- Times told are whole; those of a claim end in a quarter, and those of a group in which nothing ran in a half. A group in
 -- which nothing runs is not forgotten at once: whoever told of it may be about to begin there.
 local due, verb = KEYS[1], ARGV[1]
@@ -22,7 +23,12 @@ local function set(group, at) redis.call('ZADD', due, string.format('%.2f', at),
 redis.call('ZREM', due, '')
 if verb == 'tell' then
   local at, known = now + tonumber(ARGV[3]), score(ARGV[2])
-  if not known or at < known then set(ARGV[2], at) end
+  if not known or at < known then
+    set(ARGV[2], at)
+  elseif known % 1 ~= 0 then
+    -- Looked at early enough, but whoever has it or found nothing there may not know what this is about.
+    set(ARGV[2], math.floor(known))
+  end
   return 1
 elseif verb == 'claim' then
   local claims = {}
@@ -38,7 +44,8 @@ elseif verb == 'claim' then
 end
 for i = 4, #ARGV, 4 do
   local group, claim, wait, forget = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3]
-  if score(group) == claim then
+  local known = score(group)
+  if known == claim then
     if wait >= 0 then
       set(group, now + math.min(wait, tonumber(ARGV[2])))
     elseif forget == '1' then
@@ -46,6 +53,9 @@ for i = 4, #ARGV, 4 do
     else
       set(group, now + tonumber(ARGV[3]) + 0.5)
     end
+  elseif known == math.floor(claim) and wait >= 0 and now + wait < known then
+    -- Told of for later than the claim ends: something else may be due sooner.
+    set(group, now + wait)
   end
 end
 return 1
