@@ -124,7 +124,8 @@ public sealed partial class Command
             return;
         }
         bool isTarget = Order.Plan.IsContinuous && Ending is null && executions.Count < CommandPlan.MaxTargets
-            && (Order.Plan.Role == Role.None || Order.Plan.Role == member.Role);
+            && (Order.Plan.Role == Role.None || Order.Plan.Role == member.Role)
+            && member.Member != Order.FromId;
         if (!isTarget)
             return;
         Add(member.Member);

@@ -270,6 +270,21 @@ public abstract class CommandStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Connect_DoesNotTakeInTheGiver_UnlessItIsATargetAnyway()
+    {
+        string id = await StartAsync(Plan with { IsContinuous = true }, 1);
+        Assert.Empty((await Two.ConnectAsync(Group, new MemberConnected(Giver, Role.None), Token))!);
+        Assert.Equal(1, (await One.GetAsync(Group, id, 0, 1, Token)).Command!.Counts.Total);
+
+        var named = await One.StartAsync(Order(Plan with { IsContinuous = true }), [Giver], Token);
+        var changes = await Two.ConnectAsync(Group, new MemberConnected(Giver, Role.None), Token);
+        var change = Assert.Single(changes!);
+        Assert.Equal(
+            (named.Command!.Order.Id, "giver/1", 1),
+            (change.Command!.Order.Id, Sends(change.Transition.Effects), change.Command.Counts.Total));
+    }
+
+    [Fact]
     public async Task GetChanges_GivesWhatChangedSince_InItsOrder()
     {
         string id = await StartAsync(Plan, 3);

@@ -440,6 +440,7 @@ local function connect(member, role)
   end
   local plan = c.plan
   if not plan.is_continuous or c.ending or c.targets >= MAX_TARGETS or (plan.role ~= 0 and plan.role ~= role) then return end
+  if redis.call('HGET', c.command, 'from') == member then return end
   local one = add(member)
   redis.call('HSET', c.places, member, one.index)
   touch(one)

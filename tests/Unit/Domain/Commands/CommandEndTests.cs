@@ -291,6 +291,15 @@ public sealed class CommandEndTests
     }
 
     [Fact]
+    public void Continuous_DoesNotTakeInItsGiver()
+    {
+        var run = new CommandRun(Plan with { IsContinuous = true }, "a");
+        run.Did();
+        Assert.Equal(Verdict.Unchanged, run.Connects("giver").Verdict);
+        Assert.Equal(("", 1), (run.Did(), run.Command.Counts.Total));
+    }
+
+    [Fact]
     public void Continuous_EndsEarly_GivenAQuorumThatStopsIt()
     {
         var run = new CommandRun(
