@@ -12,14 +12,17 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
 {
     private readonly ConcurrentDictionary<VisionId, InMemoryCommands> groups = [];
 
+    /// <summary>Of how many groups something is kept.</summary>
+    internal int Groups => groups.Count;
+
     public ValueTask<CommandStart> StartAsync(
         CommandOrder order, IReadOnlyList<VisionId> members, CancellationToken cancellationToken)
     {
         if (order.Lease is not { } claim)
             return new(Start(order, members));
         // What has begun has begun, whoever holds the lease now.
-        if (In(order.GroupId, null, commands => commands.FindRequest(order.FromId, order.RequestId)?.Summarize()) is { } first)
-            return new(new CommandStart(StartStatus.Repeated, first, []));
+        if (FindFirst(order) is { } first)
+            return new(first);
         // Nobody takes the lease before the command has begun.
         var start = CommandStart.Not(StartStatus.StaleTerm);
         leases.TryUnder(order.GroupId, claim, order.FromId, () => start = Start(order, members));
@@ -88,8 +91,17 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
                 [.. fitting.Skip(offset).Take(limit).Select(one => one.Summarize())], fitting.Count);
         }));
 
+    /// <summary>What the same order led to before; nothing: it is the first.</summary>
+    private CommandStart? FindFirst(CommandOrder order) =>
+        In(order.GroupId, null, commands => commands.FindRequest(order.FromId, order.RequestId)?.Summarize()) is { } first
+            ? new CommandStart(StartStatus.Repeated, first, [])
+            : null;
+
     private CommandStart Start(CommandOrder order, IReadOnlyList<VisionId> members)
     {
+        // Before there is a place for the group: nothing would ever take that away.
+        if (members.Count == 0)
+            return FindFirst(order) ?? CommandStart.Not(StartStatus.NoRecipients);
         while (true)
         {
             var commands = groups.GetOrAdd(
@@ -102,8 +114,6 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
                 commands.Expire(Now());
                 if (commands.FindRequest(order.FromId, order.RequestId) is { } first)
                     return new(StartStatus.Repeated, first.Summarize(), []);
-                if (members.Count == 0)
-                    return CommandStart.Not(StartStatus.NoRecipients);
                 if (commands.Running.Count >= options.Running)
                     return CommandStart.Not(StartStatus.TooMany);
                 var command = Command.Start(order, members, Now(), out var begun);

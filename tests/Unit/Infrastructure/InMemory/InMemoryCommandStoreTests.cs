@@ -109,6 +109,17 @@ public sealed class InMemoryCommandStoreTests
         Assert.Equal(StartStatus.StaleTerm, (await store.StartAsync(order, [Member], Cancelled)).Status);
     }
 
+    [Fact]
+    public async Task Start_LeavesNothing_GivenGroupsInWhichNothingBegan()
+    {
+        for (int i = 0; i < 1_000; i++)
+        {
+            var order = Order("c1", VisionId.Parse("g" + i), new CommandPlan());
+            Assert.Equal(StartStatus.NoRecipients, (await store.StartAsync(order, [], Cancelled)).Status);
+        }
+        Assert.Equal(0, store.Groups);
+    }
+
     private static CommandOrder Order(string id, VisionId group, CommandPlan plan) => new()
     {
         Id = id,
