@@ -109,22 +109,27 @@ internal sealed class CommandRunner(
             var now = left.Take(AtOnce).ToList();
             left = [.. left.Skip(AtOnce)];
             bool[] published = await Task.WhenAll(now.Select(effect => PublishAsync(command, effect))).ConfigureAwait(false);
-            List<SentAttempt> sent =
+            // What is not confirmed is sent again: that nobody hears it is no reason, since whoever connects asks.
+            var sent = Published(EffectKind.Send);
+            var told = Published(EffectKind.Cancel);
+            // Called off meanwhile: whoever has not been sent it yet is not sent it any more.
+            if (sent.Count > 0 && await ConfirmAsync(command, new SendingConfirmed(sent)).ConfigureAwait(false) is { } after
+                && (after.IsEnding || after.Status.IsEnded()))
+                left = [.. left.Where(static effect => effect.Kind != EffectKind.Send)];
+            if (told.Count > 0)
+                await ConfirmAsync(command, new CancelConfirmed(told)).ConfigureAwait(false);
+
+            List<SentAttempt> Published(EffectKind kind) =>
             [
-                .. now.Where((effect, index) => published[index] && effect.Kind == EffectKind.Send)
+                .. now.Where((effect, index) => published[index] && effect.Kind == kind)
                     .Select(static effect => new SentAttempt(effect.Index, effect.Attempt)),
             ];
-            // What is not confirmed is sent again: that nobody hears it is no reason, since whoever connects asks.
-            if (sent.Count == 0)
-                continue;
-            var confirmed = await store.ApplyAsync(
-                command.Order.GroupId, command.Order.Id, new SendingConfirmed(sent), CancellationToken.None)
-                .ConfigureAwait(false);
-            // Called off meanwhile: whoever has not been sent it yet is not sent it any more.
-            if (confirmed.Command is { } after && (after.IsEnding || after.Status.IsEnded()))
-                left = [.. left.Where(static effect => effect.Kind != EffectKind.Send)];
         }
     }
+
+    private async Task<CommandSummary?> ConfirmAsync(CommandSummary command, CommandEvent published) => (await store
+        .ApplyAsync(command.Order.GroupId, command.Order.Id, published, CancellationToken.None)
+        .ConfigureAwait(false)).Command;
 
     private async Task<bool> PublishAsync(CommandSummary command, Effect effect)
     {

@@ -32,7 +32,10 @@ public sealed partial class Command
                     executions[lost.Index].Holder = null;
                 break;
             case SendingConfirmed { Sent: var sent }:
-                Confirm(sent);
+                Confirm(sent, isCancel: false);
+                break;
+            case CancelConfirmed { Told: var told }:
+                Confirm(told, isCancel: true);
                 break;
             case TimePassed when !Status.IsEnded():
                 PassTime();
@@ -88,7 +91,8 @@ public sealed partial class Command
             if (!report.Progress.IsEmpty)
                 execution.Progress = report.Progress;
             Move(execution, ExecutionStatus.InProgress);
-            SetTimer(execution, InProgressLimit(), 0);
+            // That it is to stop is said until that is confirmed, also to who works on.
+            SetTimer(execution, InProgressLimit(), Ending is null ? 0 : execution.SendAgainAt);
             return;
         }
         execution.Error = report.Error;
@@ -134,14 +138,18 @@ public sealed partial class Command
         Reconcile();
     }
 
-    private void Confirm(IReadOnlyList<SentAttempt> sent)
+    /// <summary>Notes what was published. Late word of the command itself says nothing of its being called off.</summary>
+    private void Confirm(IReadOnlyList<SentAttempt> published, bool isCancel)
     {
-        foreach (var (index, attempt) in sent)
+        if (isCancel != Ending is not null)
+            return;
+        foreach (var (index, attempt) in published)
         {
             if (index < 0 || index >= executions.Count)
                 continue;
             var execution = executions[index];
-            if (execution.Status == ExecutionStatus.Sent && execution.Attempt == attempt)
+            bool isMeant = isCancel ? execution.Status.IsOpen() : execution.Status == ExecutionStatus.Sent;
+            if (isMeant && execution.Attempt == attempt)
                 SetTimer(execution, execution.LimitAt, 0);
         }
     }

@@ -129,10 +129,17 @@ public sealed partial class Command
                 Move(execution, ExecutionStatus.Canceled);
             else if (execution.Status.IsOpen())
                 // Also who got it by the same event, before it was known that all is called off: behind the command.
-                AddEffect(EffectKind.Cancel, execution);
+                Cancel(execution);
         }
         if (counts.Open == 0)
             End(end);
+    }
+
+    /// <summary>Asks a member to stop. Its limits rest, but until it is surely told that is due again.</summary>
+    private void Cancel(Execution execution)
+    {
+        SetTimer(execution, 0, now + SendAgainMs);
+        AddEffect(EffectKind.Cancel, execution);
     }
 
     private void PassTime()
@@ -166,6 +173,11 @@ public sealed partial class Command
 
     private void SendAgain(Execution execution)
     {
+        if (Ending is not null)
+        {
+            Cancel(execution);
+            return;
+        }
         SetTimer(execution, execution.LimitAt, now + SendAgainMs);
         if (now < DeadlineAt)
             AddEffect(EffectKind.Send, execution);

@@ -17,7 +17,8 @@ public sealed partial class Command
     public const long CancelGraceMs = 10_000;
 
     /// <summary>
-    /// After how long what was not confirmed as published is sent again: the instance that had to may be dead.
+    /// After how long what was not confirmed as published is sent again, be it the command or that it is called off: the
+    /// instance that had to may be dead.
     /// </summary>
     public const long SendAgainMs = 2_000;
 

@@ -29,6 +29,10 @@ public sealed record HolderLost(int Index, string Holder) : CommandEvent;
 /// <param name="Sent">Which.</param>
 public sealed record SendingConfirmed(IReadOnlyList<SentAttempt> Sent) : CommandEvent;
 
+/// <summary>That members have to stop was published.</summary>
+/// <param name="Told">Which.</param>
+internal sealed record CancelConfirmed(IReadOnlyList<SentAttempt> Told) : CommandEvent;
+
 /// <summary>One attempt of one execution.</summary>
 /// <param name="Index">Which execution.</param>
 /// <param name="Attempt">Which attempt.</param>

@@ -45,7 +45,9 @@ public sealed class Execution
     /// <summary>When the member's time is over: to take it, or to report; 0: never.</summary>
     internal long LimitAt { get; set; }
 
-    /// <summary>When it is sent again unless its sending is confirmed; 0: it is.</summary>
+    /// <summary>
+    /// When it is sent again, or said again to stop, unless that is confirmed as published; 0: it is.
+    /// </summary>
     internal long SendAgainAt { get; set; }
 
     /// <summary>When something has to be done about it, as the command's timers have it; 0: never.</summary>

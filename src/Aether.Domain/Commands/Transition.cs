@@ -48,6 +48,6 @@ public enum EffectKind
     /// <summary>The member gets the command, and the sending is confirmed once it is published.</summary>
     Send,
 
-    /// <summary>The member is asked to stop.</summary>
+    /// <summary>The member is asked to stop, and that is confirmed once it is published.</summary>
     Cancel,
 }

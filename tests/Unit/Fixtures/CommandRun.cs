@@ -107,8 +107,9 @@ internal sealed class CommandRun
         {
             effects.Enqueue(effect);
             // As an instance does that lives; what one does not confirm is tested on its own.
-            if (effect.Kind == EffectKind.Send)
-                Command.Apply(new SendingConfirmed([new SentAttempt(effect.Index, effect.Attempt)]), Now);
+            SentAttempt[] done = [new(effect.Index, effect.Attempt)];
+            Command.Apply(
+                effect.Kind == EffectKind.Send ? new SendingConfirmed(done) : new CancelConfirmed(done), Now);
         }
     }
 }

@@ -94,6 +94,7 @@ internal sealed record RandomEvent(
                 Status = Status,
             }),
             Happening.Connects => new MemberConnected(RandomCommand.Member(Member), Role.None),
+            Happening.Confirms when By == "b" => new CancelConfirmed([new SentAttempt(Member, attempt)]),
             Happening.Confirms => new SendingConfirmed([new SentAttempt(Member, attempt)]),
             Happening.Loses => new HolderLost(Member, By),
             Happening.Cancels => new CancelAsked(),

@@ -205,12 +205,15 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
         ],
         MemberConnected member => ["connect", member.Member.Value, (int)member.Role],
         HolderLost lost => ["lost", lost.Index, lost.Holder],
-        SendingConfirmed { Sent: var sent } =>
-            ["confirm", .. sent.SelectMany(static one => (RedisValue[])[one.Index, one.Attempt])],
+        SendingConfirmed { Sent: var sent } => ["confirm", .. Words(sent)],
+        CancelConfirmed { Told: var told } => ["told", .. Words(told)],
         CancelAsked => ["cancel"],
         ResumeAsked => ["resume"],
         _ => ["time"],
     };
+
+    private static IEnumerable<RedisValue> Words(IReadOnlyList<SentAttempt> published) =>
+        published.SelectMany(static one => (RedisValue[])[one.Index, one.Attempt]);
 
     private static long? Number(RedisResult text) => long.TryParse((string?)text, out long number) ? number : null;
 

@@ -3,7 +3,7 @@
 --       say      5 which execution, 6 member, 7 connection, 8 attempt, 9 status, 10 progress, 11 result, 12 error
 --       connect  5 member, 6 role
 --       lost     5 which execution, 6 connection
---       confirm  from 5 on which execution and attempt, again and again
+--       confirm  from 5 on which execution and attempt, again and again; told: the same of what is called off
 --       time, cancel, resume
 -- Gives {id, state, verdict, status, 1 if the member has to stop, effects, who has the execution if that is why the word is
 -- stale, in how many ms somebody has to look at the group unless it was known (-1), after how many ms the member said its
@@ -29,7 +29,8 @@ local function hear(one, by, status)
     if ARGV[10] ~= '' then keep(one, ':p', ARGV[10]) end
     move(one, IN_PROGRESS)
     local limit = c.plan.progress
-    set_timer(one, (limit == 0 or c.ending) and 0 or now + limit, 0)
+    -- That it is to stop is said until that is confirmed, also to who works on.
+    set_timer(one, (limit == 0 or c.ending) and 0 or now + limit, c.ending and one.again or 0)
     return
   end
   keep(one, ':e', ARGV[12])
@@ -64,7 +65,9 @@ local function report()
   return VERDICT.applied
 end
 
-local function confirm()
+-- Late word of the command itself says nothing of its being called off.
+local function confirm(is_cancel)
+  if is_cancel ~= (c.ending ~= nil) then return end
   local fields = {}
   for i = 5, #ARGV, 2 do
     local index = tonumber(ARGV[i])
@@ -77,7 +80,8 @@ local function confirm()
   for i = 5, #ARGV, 2 do
     local index, attempt = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
     local one = index >= 0 and index < c.targets and row(index) or nil
-    if one and one.status == SENT and one.attempt == attempt then set_timer(one, one.limit, 0) end
+    local is_meant = one and (one.status == SENT or (is_cancel and is_open(one.status)))
+    if is_meant and one.attempt == attempt then set_timer(one, one.limit, 0) end
   end
 end
 
@@ -103,8 +107,8 @@ local verdict = with(ARGV[3], function()
     connect(ARGV[5], tonumber(ARGV[6]))
   elseif happened == 'lost' then
     lose()
-  elseif happened == 'confirm' then
-    confirm()
+  elseif happened == 'confirm' or happened == 'told' then
+    confirm(happened == 'told')
   elseif has_ended() then
     return c.version > c.before and VERDICT.applied or VERDICT.unchanged
   elseif happened == 'time' then

@@ -320,6 +320,12 @@ local function go_on()
   end
 end
 
+-- Its limits rest, but until the member is surely told that is due again.
+local function cancel(one)
+  set_timer(one, 0, now + SEND_AGAIN)
+  effect('C', one)
+end
+
 local function call_off(status, reason)
   c.ending, c.status, c.reason = status, STATUS.in_progress, reason
   c.ending_at, c.version = math.min(now + CANCEL_GRACE, c.deadline), c.version + 1
@@ -330,7 +336,7 @@ local function call_off(status, reason)
     if one and one.status == QUEUED then
       move(one, CANCELED)
     elseif one and is_open(one.status) then
-      effect('C', one)
+      cancel(one)
     end
   end
   if open() == 0 then finish(status) end
@@ -407,6 +413,8 @@ local function pass_time()
       end
     elseif one.limit ~= 0 and one.limit <= till then
       expire(one)
+    elseif c.ending then
+      cancel(one)
     else
       set_timer(one, one.limit, now + SEND_AGAIN)
       if now < c.deadline then effect('S', one) end
@@ -513,9 +521,9 @@ local function flush()
   for field in pairs(c.less) do words[#words + 1] = field end
   write_pages('HDEL', c.executions, words)
   if c.cleared then redis.call('UNLINK', c.timed) end
-  write_pages('ZADD', c.timed, timers)
   for _, member in ipairs(c.strays) do gone[#gone + 1] = member end
   write_pages('ZREM', c.timed, gone)
+  write_pages('ZADD', c.timed, timers)
   write_pages('ZADD', c.changed, changed)
 
   local state = write_state()

@@ -113,5 +113,60 @@ public sealed class CommandSendingTests
         Assert.Equal((60_000L, InProgress), (command.NextDueAt, command.Executions[0].Status));
     }
 
+    [Fact]
+    public void Cancel_IsSaidAgain_UntilThatIsConfirmed()
+    {
+        var command = Begin("a", "b", "c");
+        command.Apply(new CancelAsked(), 1_000);
+        command.Apply(new CancelConfirmed([new(0, 1), new(1, 2), new(3, 1), new(-1, 1)]), 1_100);
+        // The command's own sending, confirmed late, says nothing of the end.
+        command.Apply(new SendingConfirmed([new(1, 1)]), 1_200);
+        Report(command, 2, Succeeded, 1_300);
+        Assert.Equal(1_000 + Command.SendAgainMs, command.NextDueAt);
+        var again = command.Apply(new TimePassed(), 3_000);
+        Assert.Equal([new Effect(EffectKind.Cancel, 1, Id("b"), 1)], again.Effects);
+        Assert.Equal(3_000 + Command.SendAgainMs, command.NextDueAt);
+        command.Apply(new CancelConfirmed([new(1, 1)]), 3_100);
+        Assert.Equal(1_000 + Command.CancelGraceMs, command.NextDueAt);
+    }
+
+    [Fact]
+    public void Cancel_ThatIsNotConfirmed_IsSaidUntilTheEnd_AlsoToWhoSaysThatItWorks()
+    {
+        var command = Begin("a");
+        command.Apply(new CancelAsked(), 1_000);
+        Report(command, 0, InProgress, 1_500);
+        int times = 0;
+        while (command.NextDueAt is { } due)
+        {
+            var transition = command.Apply(new TimePassed(), due);
+            Assert.All(transition.Effects, one => Assert.Equal(EffectKind.Cancel, one.Kind));
+            times += transition.Effects.Count;
+        }
+        Assert.Equal((5, CommandStatus.Canceled, 11_000L), (times, command.Status, command.EndedAt));
+    }
+
+    [Fact]
+    public void Cancel_IsNotConfirmed_BeforeItIsSaid()
+    {
+        var command = Begin("a");
+        command.Apply(new CancelConfirmed([new(0, 1)]), 100);
+        Assert.Equal(Command.SendAgainMs, command.NextDueAt);
+    }
+
+    private static Command Begin(params string[] members) =>
+        Command.Start(CommandRun.Order(Plan), [.. members.Select(Id)], 0, out _);
+
+    private static void Report(Command command, int index, ExecutionStatus status, long at) => command.Apply(
+        new MemberReported(new ExecutionReport
+        {
+            Index = index,
+            Member = command.Executions[index].Member,
+            By = "x",
+            Attempt = 1,
+            Status = status,
+        }),
+        at);
+
     private static VisionId Id(string text) => VisionId.Parse(text);
 }
