@@ -14,7 +14,6 @@ export const isExecution = ({ id, execution }: Message) => id && isObject(execut
 /** Carries out commands that report back: each attempt once, over however many connections. */
 export const createExecutions = (asking: Asking, line: Line, events: Emitter) => {
   const all = new Map<string, Execution>();
-  const taken = new WeakSet<Execution>();
 
   const forget = () => {
     for (const [id, one] of all) {
@@ -40,15 +39,18 @@ export const createExecutions = (asking: Asking, line: Line, events: Emitter) =>
   };
 
   return {
-    /** Before anybody gets it: whoever listens may answer it by hand. */
-    received(message: any): Incoming {
+    /** Before anybody gets it: whoever listens may answer it by hand. Nobody gets what is no new attempt. */
+    received(message: any): Incoming | undefined {
       const { id, execution: { attempt } } = message;
-      let one = all.get(id);
-      if (!one || one.isRefused() || attempt > one.attempt) {
-        one?.end("stale_attempt");
-        forget();
-        all.set(id, one = createExecution(message, asking, line, events));
+      const known = all.get(id);
+      if (known && !known.isRefused() && attempt <= known.attempt) {
+        if (attempt === known.attempt) known.sayAgain();
+        return;
       }
+      known?.end("stale_attempt");
+      forget();
+      const one = createExecution(message, asking, line, events);
+      all.set(id, one);
       const { signal, progress, finish } = one;
       hide(message, "signal", signal);
       hide(message, "progress", progress);
@@ -57,9 +59,6 @@ export const createExecutions = (asking: Asking, line: Line, events: Emitter) =>
     /** @param elsewhere whether somebody else of the application may answer it by hand */
     onCommand(message: any, handler: ((payload: any, message: any) => unknown) | undefined, elsewhere: unknown): void {
       const one = all.get(message.id)!;
-      if (one.attempt !== message.execution.attempt) return;
-      if (taken.has(one)) return one.sayAgain();
-      taken.add(one);
       if (handler) run(one, message, handler);
       else if (!elsewhere) one.finish({ status: "rejected", error: notHandled(message.cmd) });
     },

@@ -53,8 +53,8 @@ export const createHandlers = (deliver: Sender, events: Emitter, executions: Ret
   };
 
   return {
-    /** What listeners and handlers get: a message that can be answered. */
-    received(message: any): Incoming {
+    /** What listeners and handlers get: a message that can be answered. Nothing where they had it. */
+    received(message: any): Incoming | undefined {
       hide(message, "wantsReply", !!message.id && message.reply_to === ASKS && message.from_id !== SERVER);
       if (isExecution(message)) return executions.received(message);
       return hide(message, "reply", async (result: unknown) => {

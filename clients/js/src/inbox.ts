@@ -69,6 +69,7 @@ export const createInbox = ({ client }: Settings, { events, outbox, handlers, co
       events.emit(kind, message);
     } else if (!replied(message)) {
       const incoming = handlers.received(message);
+      if (!incoming) return;
       events.emit(kind, incoming);
       if (kind === "msg") return;
       const named = "cmd:" + cmd;

@@ -135,18 +135,41 @@ describe("an execution", () => {
 
   test("can be answered by hand, by who listens", async () => {
     const me = await server.open();
-    me.on("cmd:do", message => { me.got = message; });
+    let heard = 0;
+    me.on("cmd:do", message => {
+      me.got = message;
+      heard++;
+    });
     command({ from_id: "aether" });
     await settle();
     assert.deepEqual(reports(), []);
     command({ from_id: "aether" });
     await settle();
     assert.deepEqual(reports(), [], "it does not know that anybody works on it");
+    assert.deepEqual([heard, me.all("cmd").length], [1, 1], "the copy is the same work");
     me.got.progress({ done: 1 });
     await take();
     await me.got.reply({ ok: true });
     await settle();
     assert.deepEqual(reports(), [{ status: "in_progress", progress: { done: 1 } }, { status: "succeeded", result: { ok: true } }]);
+  });
+
+  test("that is answered by hand comes to listeners and loops once for each attempt", async () => {
+    const me = await server.open();
+    const [heard, looped] = [[], []];
+    me.on("cmd:do", message => heard.push(message));
+    (async () => { for await (const { execution } of me) looped.push(execution.attempt); })();
+    command();
+    await heard[0].reply({ n: 1 });
+    await take();
+    await again();
+    command();
+    await take();
+    assert.deepEqual(reports(), [{ status: "succeeded", result: { n: 1 } }], "its end is said once more");
+    command({ attempt: 2 });
+    command();
+    await settle();
+    assert.deepEqual([heard.map(({ execution }) => execution.attempt), looped, reports().length], [[1, 2], [1, 2], 1]);
   });
 
   test("ends once: the first word counts", async () => {
