@@ -12,6 +12,9 @@ export const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? 
 /** The event that only `subscribe` listens to: behind `state`. */
 export const CHANGE = "change";
 
+/** The event behind the last that an execution has to say. */
+export const TOLD = "told";
+
 export const INVALID = 4000;
 export const UNAUTHORIZED = 4001;
 /** How often in a row an invalid message may cost the connection. */

@@ -1,6 +1,6 @@
 import { createAsking } from "./asking";
 import { onlyLimits } from "./checks";
-import { CHANGE } from "./codes";
+import { CHANGE, TOLD } from "./codes";
 import { createCommands } from "./commands";
 import { createEmitter } from "./emitter";
 import { AetherError, passing } from "./errors";
@@ -65,7 +65,7 @@ export const createCore = (settings: Settings, me: any) => {
     },
     drain(done) {
       const stop = after(closeTimeout, done);
-      outbox.whenIdle(() => (stop(), done()));
+      outbox.whenIdle(() => executions.areUntold() || (stop(), done()));
     },
     became(snapshot, previous) {
       const { state, code, reason, closeCode } = snapshot;
@@ -87,6 +87,7 @@ export const createCore = (settings: Settings, me: any) => {
   const asking = createAsking(deliver);
   const commands = createCommands(asking, line);
   const executions = createExecutions(asking, line, events);
+  events.listen(TOLD, outbox.sendWaiting);
   const handlers = createHandlers(deliver, events, executions);
   const presence = createPresence(deliver, events);
   const standing = createStanding(deliver, outbox.isOpen, message => encode(message, client, group));

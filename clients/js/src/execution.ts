@@ -1,5 +1,6 @@
 import { resultOf } from "./answers";
 import { PAUSE, type Asking } from "./asking";
+import { TOLD } from "./codes";
 import type { Emitter } from "./emitter";
 import { AetherError } from "./errors";
 import type { Line } from "./line";
@@ -56,10 +57,7 @@ export const createExecution = ({ id, execution: { attempt, deadline } }: any, {
     decide(false);
     stop(code);
   };
-  const cancel = () => {
-    canceled = true;
-    stop("canceled");
-  };
+  const cancel = () => ((canceled = true), stop("canceled"));
   const sleep = (ms: number) => new Promise<void>(resolve => {
     const stopClock = after(ms, resolve);
     wake = () => (stopClock(), resolve());
@@ -68,10 +66,7 @@ export const createExecution = ({ id, execution: { attempt, deadline } }: any, {
 
   /** How long to wait before it is said again; undefined: nobody wants to hear it. */
   const pauseAfter = async ({ code, retryable, retryAfter }: AetherError): Promise<number | undefined> => {
-    if (code === LOST) {
-      heldOn = line.turn();
-      return 0;
-    }
+    if (code === LOST) return (heldOn = line.turn(), 0);
     if (code === "stale_attempt") return heldOn && heldOn !== line.turn() ? STALE_PAUSE : undefined;
     if (code === "closed") await line.usable();
     else if (!retryable) return;
@@ -85,7 +80,8 @@ export const createExecution = ({ id, execution: { attempt, deadline } }: any, {
       let pause: number | undefined = isEnd(said) ? 0 : PACE;
       try {
         if (msLeft() < 0) return end("timeout");
-        const limits = { timeout: Math.min(msLeft(), ANSWER_TIMEOUT) };
+        // While it closes nothing begins, but what runs is told.
+        const limits = { timeout: Math.min(msLeft(), ANSWER_TIMEOUT), evenLate: said !== BEGIN };
         const answer = await ask("execution.update", { attempt, ...said }, limits, { reply_to: id });
         heldOn = line.turn();
         if (next === said) next = undefined;
@@ -111,7 +107,7 @@ export const createExecution = ({ id, execution: { attempt, deadline } }: any, {
   const say = (report: Report): void => {
     last = next = report;
     if (isEnd(report)) wake();
-    if (!telling) tell();
+    if (!telling) tell().then(() => events.emit(TOLD));
   };
   const finish = (report: Report): void => {
     if (isEnd(last)) return;
@@ -131,6 +127,8 @@ export const createExecution = ({ id, execution: { attempt, deadline } }: any, {
     isRefused: () => over && !begun,
     /** Whether it may be forgotten. */
     isSettled: () => over || (isEnd(last) && !next) || msLeft() < 0,
+    /** Whether the server has still to hear of its end. */
+    isUntold: () => !over && isEnd(next),
     /** Says once more where it stands. */
     sayAgain: () => last && say(last),
     /** Begins it. False where another connection has it, or nobody wants it any more. */

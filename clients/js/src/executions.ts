@@ -62,6 +62,7 @@ export const createExecutions = (asking: Asking, line: Line, events: Emitter) =>
       if (handler) run(one, message, handler);
       else if (!elsewhere) one.finish({ status: "rejected", error: notHandled(message.cmd) });
     },
+    areUntold: () => [...all.values()].some(one => one.isUntold()),
     onCancel: ({ reply_to }: Message) => all.get(reply_to!)?.cancel(),
   };
 };

@@ -115,7 +115,7 @@ export const createOutbox = (room: number, write: (text: string) => boolean, msT
       reject(again);
       reject(queue, error);
     },
-    /** Calls back when nothing waits any longer, at once if nothing does. */
+    /** Calls back whenever nothing waits any longer, at once if nothing does. */
     whenIdle(call: () => void): void {
       idle = call;
       settled();

@@ -10,6 +10,8 @@ import { encode, utf8 } from "./wire";
 const ACK_TIMEOUT = 30_000;
 
 export type How = SendLimits & Partial<Pick<Entry, "reply" | "to" | "first" | "urgent" | "acked" | "each">> & {
+  /** Also while what is under way is waited for, before it is closed. */
+  evenLate?: boolean;
   /** Called when it is written. */
   onWritten?(): void;
 };
@@ -22,7 +24,7 @@ export const createSender = ({ client, group }: Settings, outbox: Outbox, over: 
   (message: Outgoing, how: How = {}, what = "no ack; it may have arrived"): Promise<any> =>
     within<any>(how, what, (resolve, reject) => {
       const late = over();
-      if (late) throw late;
+      if (late && !(how.evenLate && outbox.isOpen())) throw late;
       const { ack = true, lease = message.lease } = how;
       const id = message.id ?? random();
       const text = encode({ ...message, lease, ...(ack && { id }) }, client, group, how.to);

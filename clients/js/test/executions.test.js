@@ -592,6 +592,57 @@ describe("an execution over a connection that breaks", () => {
     });
   }
 
+  test("is told while the client closes, which waits for that", async () => {
+    const me = await working();
+    await server.pass(100);
+    const { task, resolve } = me.runs[0];
+    task.progress({ done: 1 });
+    resolve({ n: 1 });
+    const closing = outcome(me.close());
+    await take();
+    assert.deepEqual([statuses(), me.state], [["in_progress", "in_progress", "succeeded"], "closing"]);
+    await refuse("backplane_unavailable", { retryable: true, retry_after_ms: 300 });
+    await server.pass(300);
+    assert.equal(server.socket.closed, undefined, "nothing is under way, but it is not told");
+    await take();
+    assert.deepEqual([statuses().slice(3), me.state, "value" in closing], [["succeeded"], "closed", true]);
+  });
+
+  test("that ends while the client closes is told, and no other begins", async () => {
+    const me = await working();
+    await server.pass(100);
+    me.send({ msg: "holds it open" }).catch(() => {});
+    const held = last();
+    me.close();
+    me.runs[0].task.progress({ done: 1 });
+    command({ id: "c2.0" });
+    await take();
+    me.runs[0].resolve({ n: 1 });
+    await settle();
+    server.socket.ack(held);
+    await settle();
+    assert.deepEqual([statuses(), me.state, me.runs.length], [["in_progress", "in_progress", "succeeded"], "closing", 1]);
+    await take();
+    assert.equal(me.state, "closed");
+  });
+
+  test("holds up a close for its time and no longer", async () => {
+    const me = await working();
+    me.runs[0].resolve({ n: 1 });
+    await settle();
+    me.close("x", { timeout: 700 });
+    await refuse("backplane_unavailable", { retryable: true });
+    await server.pass(699);
+    assert.equal(me.state, "closing");
+    await server.pass(1);
+    assert.equal(me.state, "closed");
+    me.connect();
+    await settle();
+    server.socket.accept();
+    await server.pass(1_000);
+    assert.deepEqual(reports(), [{ status: "succeeded", result: { n: 1 } }]);
+  });
+
   test("is told also after disconnect and connect", async () => {
     const me = await working();
     await me.disconnect();
