@@ -2,6 +2,7 @@ import { type Asking, PAUSE } from "./asking";
 import { ANY, LIMITS, like, MS, mustBe, only, onlyLimits, type Rules } from "./checks";
 import { createRun, type Run } from "./command-run";
 import { REQUEST_TIMEOUT } from "./codes";
+import type { AetherError } from "./errors";
 import type { Line } from "./line";
 import { LOST } from "./retry";
 import { random } from "./settings";
@@ -24,6 +25,10 @@ const LIST: Rules = { ...LIMITS, status: ANY, offset: ANY, limit: ANY };
 const onWire = (options: any): any => options && Object.fromEntries(Object.entries(options).map(([name, value]) =>
   [name.replace(/[A-Z]/g, char => "_" + char.toLowerCase()) + (/timeout|deadline/i.test(name) ? "_ms" : ""), value]));
 
+/** After these it may have begun all the same. With the same id it is the same command. */
+const unsure = ({ code, retryAfter }: AetherError, again: () => void) =>
+  /^(backplane_unavailable|internal)$/.test(code) ? after(retryAfter ?? PAUSE, again) : undefined;
+
 /** Gives commands that report back, and follows them over reconnects. */
 export const createCommands = ({ ask, insist }: Asking, line: Line) => {
   const runs = new Map<string, Run>();
@@ -33,11 +38,11 @@ export const createCommands = ({ ask, insist }: Asking, line: Line) => {
   const follow = (id: string, targets = 0): Run => {
     const known = runs.get(id);
     if (known) return known;
-    const order = (cmd: string, give: typeof ask | typeof insist) => async (limits: Limits = {}) => {
+    const order = (cmd: string, give: (cmd: string, payload: object, limits: Limits) => Promise<any>) => async (limits: Limits = {}) => {
       onlyLimits(limits);
       return give("command." + cmd, { command_id: id }, limits);
     };
-    const retry = order("retry", insist);
+    const retry = order("retry", (cmd, payload, limits) => insist(cmd, payload, limits, undefined, unsure));
     const run = createRun(id, targets, {
       cancel: order("cancel", insist),
       // Twice it would let two batches begin.
@@ -84,7 +89,7 @@ export const createCommands = ({ ask, insist }: Asking, line: Line) => {
       const { timeout = START_TIMEOUT, signal, id = random(), lease, abort, ...plan } = options;
       return begin(() => insist("command.start", {
         cmd, payload, ...onWire(plan), abort: onWire(abort), lease: lease && { name: lease.name, term: lease.term },
-      }, { timeout, signal }, id));
+      }, { timeout, signal }, id, unsure));
     },
     async watch(id: string, limits: Limits = {}): Promise<CommandRun> {
       mustBe(ID, "id", id);

@@ -262,6 +262,52 @@ describe("a command over a connection that breaks", () => {
     assert.deepEqual([last().cmd, last().payload], ["command.watch", { command_id: "c1" }]);
   });
 
+  for (const code of ["backplane_unavailable", "internal"]) {
+    test(`is asked for again with the same id after ${code}: it may have begun`, async () => {
+      const me = await server.open();
+      const starting = outcome(me.command("update", { to: 7 }));
+      const { id } = last();
+      refuse(code, { retryable: true, retry_after_ms: 300 });
+      await settle();
+      await server.pass(299);
+      assert.equal(sent().length, 1);
+      await server.pass(1);
+      assert.deepEqual(sent().map(({ cmd, id }) => [cmd, id]), [["command.start", id], ["command.start", id]]);
+      refuse(code, { retryable: true });
+      await settle();
+      await server.pass(1_000);
+      answer({ command_id: "c1", targets: 2 });
+      await settle();
+      assert.deepEqual([starting.value?.id, sent().length], ["c1", 3]);
+      event(9, ended);
+      const retrying = outcome(starting.value.retry());
+      const { id: second } = last();
+      refuse(code, { retryable: true });
+      await settle();
+      await server.pass(1_000);
+      assert.deepEqual([last().cmd, last().id, sent().length], ["command.retry", second, 5]);
+      answer({ command_id: "c2", targets: 1 });
+      await settle();
+      assert.equal(retrying.value?.id, "c2");
+    });
+  }
+
+  test("rejects at once where it did not begin, and in its time where that is not known", async () => {
+    const me = await server.open();
+    const [limited, unknown] = [outcome(me.command("update")), outcome(me.command("update", {}, { timeout: 1_500 }))];
+    const asked = sent();
+    refuse("rate_limited", { retryable: true, retry_after_ms: 300 }, asked[0]);
+    refuse("backplane_unavailable", { retryable: true }, asked[1]);
+    await settle();
+    assert.deepEqual([limited.error?.code, unknown], ["rate_limited", {}]);
+    await server.pass(1_000);
+    refuse("backplane_unavailable", { retryable: true });
+    await server.pass(500);
+    assert.equal(unknown.error?.code, "timeout");
+    await server.pass(5_000);
+    assert.equal(asked.length, 3, "nobody wants it any more");
+  });
+
   test("rejects with its time, and with its signal", async () => {
     const me = await server.open();
     const enough = new AbortController();
