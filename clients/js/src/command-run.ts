@@ -66,9 +66,9 @@ export const createRun = (id: string, targets: number, orders: object) => {
       }
       for (const loop of loops) loop.news = true;
       if (isEnd(status)) {
-        const ended = [...members.values()].filter(one => !/^(queued|sent|in_progress)$/.test(one.status));
-        // Its last event may come in parts.
-        if (ended.length >= api.targets) end();
+        const known = [...members.values()];
+        // Its last event may come in parts, and an end that a member had before may have been a guess.
+        if (Object.keys(counts).every(name => known.filter(one => one.status === name).length === counts[name])) end();
       }
       wakeAll();
     },

@@ -143,6 +143,20 @@ describe("a command", () => {
     assert.equal(done.value.members.size, 2);
   });
 
+  test("is not done with what was a guess of the server's while the last parts come", async () => {
+    const me = await server.open();
+    const run = await given(me);
+    const { turns } = turnsOf(run);
+    const done = outcome(run.done);
+    event(5, { counts: { sent: 1, undeliverable: 1 }, changes: [change("b", "undeliverable")] });
+    event(8, { ...ended, counts: { queued: 0, succeeded: 2 }, changes: [change("a", "succeeded")] });
+    await settle();
+    assert.deepEqual(done, {}, "b is undeliverable no more");
+    event(9, { ...ended, counts: { queued: 0, succeeded: 2 }, changes: [change("b", "succeeded", { result: { n: 1 } })] });
+    await settle();
+    assert.deepEqual([done.value?.members.get("b").result, turns.at(-1).changes.at(-1).status], [{ n: 1 }, "succeeded"]);
+  });
+
   test("is canceled, resumed and tried again", async () => {
     const me = await server.open();
     const run = await given(me);
