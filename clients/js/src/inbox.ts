@@ -70,13 +70,15 @@ export const createInbox = ({ client }: Settings, { events, outbox, handlers, co
     } else if (!replied(message)) {
       const incoming = handlers.received(message);
       if (!incoming) return;
+      const named = "cmd:" + cmd;
+      // Asked before: who listens once does not any more behind it.
+      const elsewhere = events.hears(named) || events.hears(LOOP);
       events.emit(kind, incoming);
       if (kind === "msg") return;
-      const named = "cmd:" + cmd;
       events.emit(named, incoming);
       // One's own request to the group is for the others.
       if (message.target !== "group" || message.from_id !== client || !outbox.waitsFor(message.id)) {
-        handlers.onCommand(incoming, events.hears(named) || events.hears(LOOP));
+        handlers.onCommand(incoming, elsewhere);
       }
     }
   };

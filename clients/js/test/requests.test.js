@@ -167,6 +167,21 @@ describe("a reply", () => {
     assert.equal(sent().length, 2);
   });
 
+  for (const execution of [undefined, { command_id: "c1", attempt: 1, deadline: "2031-01-01T00:00:00Z" }]) {
+    test(`by hand may be that of a listener for once${execution ? ", also of a command that reports back" : ""}`, async () => {
+      const me = await server.open();
+      let got;
+      me.once("cmd:do", message => { got = message; });
+      server.socket.receive({ msg_type: "cmd", target: "direct", from_id: "ctl", to_id: "me", cmd: "do", id: "a", reply_to: "?", execution });
+      await settle();
+      assert.deepEqual(sent(), [], "nobody says not_handled");
+      got.reply({ n: 1 });
+      await settle();
+      assert.deepEqual(sent().map(({ cmd, reply_to, payload }) => [cmd, reply_to, payload.status ?? payload.n]),
+        [execution ? ["execution.update", "a", "succeeded"] : ["reply", "a", 1]]);
+    });
+  }
+
   test("by hand needs somebody who can hear it", async () => {
     const me = await server.open();
     const replies = [];
