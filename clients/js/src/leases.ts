@@ -21,7 +21,7 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
     const { term, expires_at } = await ask({ onWritten: () => (at = now()) });
     return { term, expires_at, end: at + ttl };
   };
-  /** Asks again when it is free, or may be. */
+  /** Asks again when it is free, or may be, or the server could not say. */
   const whenFree = (name: string, { retryAfter }: AetherError, again: () => void) => {
     const stops = [after(retryAfter ?? PAUSE, again), events.listen("lease", (news: any) => news.name === name && !news.holder && again())];
     return () => stops.forEach(stop => stop());
@@ -33,7 +33,7 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
     const { ttl = TTL, wait, timeout = wait ? null : REQUEST_TIMEOUT, signal } = options;
     const granted = await grant(ttl, how => insist(
       "lease.acquire", { name, ttl_ms: ttl }, { ...how, timeout, signal }, undefined,
-      (error, again) => (wait && error.code === "lease_held" ? whenFree(name, error, again) : undefined)));
+      (error, again) => (wait && error.retryable ? whenFree(name, error, again) : undefined)));
     const { term } = granted;
     const losing = new AbortController();
     let over = false;

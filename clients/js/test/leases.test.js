@@ -113,6 +113,25 @@ describe("a lease that one waits for", () => {
     assert.equal(taking.value.term, 3);
   });
 
+  for (const code of ["backplane_unavailable", "rate_limited"]) {
+    test(`is asked for again after ${code}`, async () => {
+      const me = await open();
+      const taking = outcome(me.lease("press", { wait: true }));
+      await held();
+      await server.pass(4_000);
+      await refuse(code, { retryable: true, retry_after_ms: 300 });
+      await server.pass(299);
+      assert.deepEqual([taking, sent().length], [{}, 2]);
+      await server.pass(1);
+      assert.equal(sent().length, 3);
+      await grant();
+      assert.equal(taking.value?.term, 3);
+      const once = outcome(me.lease("other"));
+      await refuse(code, { retryable: true });
+      assert.equal(once.error?.code, code, "without waiting it says so");
+    });
+  }
+
   test("is asked for as soon as it is free", async () => {
     const me = await open();
     const taking = outcome(me.lease("press", { wait: true }));
