@@ -37,6 +37,7 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
     const { term } = granted;
     const losing = new AbortController();
     let over = false;
+    let renewing = false;
     let expiresAt: string;
     let stopRenewing = () => {};
     let stopClock = () => {};
@@ -47,6 +48,7 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
       stopClock();
       unlisten();
       unwatch();
+      noGap();
     };
     const lose = (code: string) => {
       finish();
@@ -66,8 +68,10 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
       renewIn(left - (ttl * 2) / 3);
     };
     const renew = (): void => {
+      if (renewing) return;
+      renewing = true;
       // Ahead of what waits: it is late enough.
-      grant(ttl, how => ask("lease.renew", { name, term }, { ...how, timeout: ttl / 3, first: true })).then(hold, (error: AetherError) => {
+      grant(ttl, how => ask("lease.renew", { name, term }, { ...how, timeout: ttl / 3, first: true })).finally(() => (renewing = false)).then(hold, error => {
         if (over) return;
         // The next connection takes it.
         if (error.code === LOST) renew();
@@ -78,6 +82,8 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
     const unlisten = events.listen("lease", (news: any) => {
       if (news.name === name && (news.term > term || (news.term === term && news.holder !== client))) lose("stale_term");
     });
+    // That it is another's may have been said meanwhile, and there is one after each reconnect.
+    const noGap = events.listen("gap", renew);
     const unwatch = events.listen(CHANGE, () => isOver() && lose("closed"));
     const release = async (limits: Limits = {}): Promise<void> => {
       onlyLimits(limits);

@@ -241,6 +241,35 @@ describe("a lease is lost", () => {
     assert.equal(last().cmd, "lease.renew");
   });
 
+  for (const [what, missed] of [["a reconnect", async () => {
+    server.socket.drop();
+    await server.pass(1_000);
+    server.socket.accept();
+  }], ["a gap", () => server.socket.says("gap", { payload: { since: "2030", types: ["presence"] } })]]) {
+    test(`as soon as it is known after ${what}, which may have hidden that`, async () => {
+      const me = await open();
+      const lease = await holding(me);
+      await server.pass(1_000);
+      await missed();
+      await settle();
+      assert.deepEqual(asked().at(-1), ["lease.renew", { name: "press", term: 3 }]);
+      const { length } = sent();
+      server.socket.says("gap", { payload: { since: "2030" } });
+      await settle();
+      assert.equal(sent().length, length, "it is being asked");
+      await grant();
+      await server.pass(2_999);
+      assert.equal(sent().length, length);
+      await server.pass(1);
+      assert.equal(sent().length, length + 1);
+      await refuse("stale_term");
+      assert.equal(lease.lost.reason.code, "stale_term");
+      server.socket.says("gap", { payload: { since: "2030" } });
+      await server.pass(20_000);
+      assert.equal(sent().length, length + 1);
+    });
+  }
+
   test("when the connection does not come back in time", async () => {
     const me = await open();
     const lease = await holding(me);
