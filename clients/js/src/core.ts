@@ -54,6 +54,7 @@ export const createCore = (settings: Settings, me: any) => {
       outbox.sendWaiting();
       commands.onOpen();
       if (since) gap("reconnected", new Date(since).toISOString(), history.notReplayed());
+      refresh(false);
     },
     received(kind, message) {
       alive.heard();
@@ -75,6 +76,7 @@ export const createCore = (settings: Settings, me: any) => {
         outbox.end(over!);
         standing.end(over!);
         commands.end(over!);
+        presence.end();
         unwatch();
       }
       events.emit("state", { ...snapshot, previous });
@@ -91,9 +93,10 @@ export const createCore = (settings: Settings, me: any) => {
   const handlers = createHandlers(deliver, events, executions);
   const presence = createPresence(deliver, events);
   const standing = createStanding(deliver, outbox.isOpen, message => encode(message, client, group));
+  const refresh = (anew: boolean) => presence.refresh(anew)?.catch(error => events.emit("error", error));
   const gap = (reason: string, since: string, types?: unknown) => {
     const known = Array.isArray(types) && { types };
-    if (!known || types.includes("presence")) presence.refresh()?.catch(error => events.emit("error", error));
+    if (!known || types.includes("presence")) refresh(true);
     events.emit("gap", { reason, since, ...known });
   };
   const inbox = createInbox(settings, { events, outbox, handlers, commands, executions, presence, gap });

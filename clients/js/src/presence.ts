@@ -95,9 +95,9 @@ export const createPresence = (deliver: Sender, events: Emitter) => {
       all.apply(message);
       changed();
     },
-    /** What is known may be wrong. */
-    refresh(): Promise<unknown> | undefined {
-      return asked ? roster({ refresh: true }) : undefined;
-    },
+    /** It is closed: what is known ends with it. */
+    end: () => (loading = undefined),
+    /** @param anew what is known may be wrong; otherwise it is loaded only where nothing is known */
+    refresh: (anew: boolean): Promise<unknown> | undefined => (asked && (anew || !loading) ? roster({ refresh: true }) : undefined),
   };
 };

@@ -146,6 +146,60 @@ describe("presence", () => {
     assert.equal(me.all("presence").length, 1);
   });
 
+  const begin = async me => {
+    me.connect();
+    await settle();
+    server.socket.accept();
+    await settle();
+  };
+
+  test("is loaded again after disconnect and connect", async () => {
+    const me = await server.open();
+    await load(me, [member("a")]);
+    await me.disconnect();
+    assert.deepEqual(me.presence.getSnapshot().map(({ client_id }) => client_id), ["a"], "what was known");
+    await begin(me);
+    assert.deepEqual(sent().map(({ cmd }) => cmd), ["roster"]);
+    const asked = me.presence.roster();
+    assert.equal(sent().length, 1);
+    page([member("b")]);
+    assert.deepEqual((await asked).map(({ client_id }) => client_id), ["b"]);
+    assert.deepEqual(me.all("gap"), []);
+  });
+
+  test("is loaded by connect for who looked while it was closed", async () => {
+    const me = await server.open();
+    await me.close();
+    const stop = me.presence.subscribe(() => {});
+    await settle();
+    await begin(me);
+    assert.deepEqual(sent().map(({ cmd }) => cmd), ["roster"]);
+    page([member("a")]);
+    await settle();
+    assert.equal(me.presence.members.size, 1);
+    stop();
+  });
+
+  test("that is asked for before it is open is asked for once", async () => {
+    const me = await server.connect();
+    const asked = me.presence.roster();
+    server.socket.accept();
+    await settle();
+    assert.deepEqual(sent().map(({ cmd }) => cmd), ["roster"]);
+    page([member("a")]);
+    assert.equal((await asked).length, 1);
+    await me.disconnect();
+    await begin(me);
+    assert.equal(sent().length, 1);
+  });
+
+  test("that nobody asked for is not loaded", async () => {
+    const me = await server.open();
+    await me.disconnect();
+    await begin(me);
+    assert.deepEqual(sent(), []);
+  });
+
   test("a gap while it loads starts it anew, and the first caller gets the newer one", async () => {
     const me = await server.open();
     const promise = me.presence.roster();
