@@ -47,6 +47,8 @@ export const createRun = (id: string, targets: number, orders: object) => {
 
   return {
     api: api as CommandRun,
+    /** How many wait for its first event, or have given it. */
+    users: 0,
     isOver: () => over,
     end,
     onEvent({ version, status, reason, batch, counts = api.counts, changes = [], error }: any): void {

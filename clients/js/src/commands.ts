@@ -69,6 +69,7 @@ export const createCommands = ({ ask, insist }: Asking, line: Line) => {
     try {
       const { command_id, targets } = await ordered();
       const run = follow(command_id, targets);
+      run.users++;
       for (const event of early) if (event.command_id === command_id) run.onEvent(event);
       // It may have begun on a connection that is gone.
       if (line.turn() !== turn) watch(run);
@@ -94,12 +95,13 @@ export const createCommands = ({ ask, insist }: Asking, line: Line) => {
     async watch(id: string, limits: Limits = {}): Promise<CommandRun> {
       mustBe(ID, "id", id);
       onlyLimits(limits);
-      const isNew = !runs.has(id);
       const run = follow(id);
+      run.users++;
       return within<CommandRun>({ timeout: REQUEST_TIMEOUT, ...limits }, `command ${id}: nothing is heard of it`, (resolve, reject) => {
         hear(run).then(resolve, reject);
         insist("command.watch", { command_id: id }, limits).catch(error => {
-          if (isNew) run.end(error);
+          // Others may wait for it, and who has heard of it has it.
+          if (!--run.users && !run.api.version) run.end(error);
           reject(error);
         });
       });

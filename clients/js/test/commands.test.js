@@ -21,9 +21,9 @@ const again = async () => {
   await settle();
 };
 /** A command that has begun. */
-const given = async (me, targets = 2) => {
+const given = async (me, targets = 2, command_id = "c1") => {
   const starting = me.command("update", { to: 7 });
-  answer({ command_id: "c1", targets });
+  answer({ command_id, targets });
   return starting;
 };
 const change = (client_id, status, more) => ({ client_id, status, attempt: 1, ...more });
@@ -469,6 +469,39 @@ describe("a command of another", () => {
     assert.deepEqual([none.error?.code, late.error?.code], ["not_found", "timeout"]);
     await assert.rejects(me.watch("c 1"), TypeError);
     await assert.rejects(me.watch("c1", { tme: 1 }), TypeError);
+  });
+
+  for (const [what, how, giveUp] of [["gives up", enough => ({ signal: enough.signal }), enough => enough.abort()], ["has waited long enough", () => ({ timeout: 500 }), () => server.pass(500)],
+    ["is refused", () => ({}), () => refuse("rate_limited", { retryable: true }, sent()[0])]]) {
+    test(`is watched on where one of two ${what}`, async () => {
+      const me = await server.open();
+      const enough = new AbortController();
+      const [one, other] = [outcome(me.watch("c1", how(enough))), outcome(me.watch("c1", { timeout: null }))];
+      await giveUp(enough);
+      await settle();
+      assert.deepEqual([!!one.error, other], [true, {}]);
+      event(3, { changes: [change("a", "in_progress")] });
+      await settle();
+      assert.equal(other.value?.version, 3);
+      const late = outcome(me.watch("c1"));
+      refuse("not_found");
+      event(4);
+      await settle();
+      assert.deepEqual([late.value ?? late.error.code, other.value.version], [other.value, 4]);
+    });
+  }
+
+  test("is watched no more where all have given up, and where it has begun it is", async () => {
+    const me = await server.open();
+    const late = [me.watch("c1", { timeout: 500 }), me.watch("c1", { timeout: 700 })].map(outcome);
+    const run = await given(me, 1, "c2");
+    const watching = outcome(me.watch("c2", { timeout: 500 }));
+    await server.pass(700);
+    assert.deepEqual([...late, watching].map(({ error }) => error?.code), ["timeout", "timeout", "timeout"]);
+    await again();
+    assert.deepEqual(sent().map(({ payload }) => payload), [{ command_id: "c2" }]);
+    event(3, { command_id: "c2" });
+    assert.equal(run.version, 3);
   });
 
   test("is asked for anew when it is over", async () => {
