@@ -648,6 +648,7 @@ describe("an execution over a connection that breaks", () => {
     await me.disconnect();
     me.runs[0].resolve({ n: 1 });
     await settle();
+    assert.equal(me.outbox.size, 0, "it waits until somebody wants a connection");
     me.connect();
     await settle();
     server.socket.accept();
