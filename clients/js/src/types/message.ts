@@ -47,8 +47,8 @@ export interface Task<Payload = Record<string, any>> extends Incoming<Payload> {
    */
   progress(progress: object): void;
   /**
-   * Aborts when the command is canceled, tried anew or at its deadline; never where there is no `execution`. Who throws then
-   * was canceled.
+   * Aborts when the command is canceled, tried anew or at its deadline; never where there is no `execution`. Who throws
+   * after it was canceled is `canceled`, and who throws at the deadline has `failed`.
    */
   readonly signal: AbortSignal;
 }
