@@ -15,6 +15,9 @@ export const CHANGE = "change";
 /** The event behind the last that an execution has to say. */
 export const TOLD = "told";
 
+/** The event of a page that is looked at again, or back in the network. */
+export const WAKE = "wake";
+
 export const INVALID = 4000;
 export const UNAUTHORIZED = 4001;
 /** How often in a row an invalid message may cost the connection. */

@@ -1,6 +1,6 @@
 import { createAsking } from "./asking";
 import { onlyLimits } from "./checks";
-import { CHANGE, TOLD } from "./codes";
+import { CHANGE, TOLD, WAKE } from "./codes";
 import { createCommands } from "./commands";
 import { createEmitter } from "./emitter";
 import { AetherError, passing } from "./errors";
@@ -120,6 +120,7 @@ export const createCore = (settings: Settings, me: any) => {
       unwatch = watchPage({
         doubt: () => alive.quietly(OFFLINE_PATIENCE),
         wake(spread) {
+          events.emit(WAKE);
           alive.quietly();
           link.wake(spread);
         },

@@ -1,11 +1,11 @@
 import { type Asking, PAUSE } from "./asking";
 import { FLAG, LIMITS, MS, mustBe, only, onlyLimits, type Rules } from "./checks";
-import { ASYNC_DISPOSE, CHANGE, REQUEST_TIMEOUT } from "./codes";
+import { ASYNC_DISPOSE, CHANGE, REQUEST_TIMEOUT, WAKE } from "./codes";
 import type { Emitter } from "./emitter";
 import { AetherError } from "./errors";
 import { LOST } from "./retry";
 import type { How } from "./sender";
-import { after, now } from "./times";
+import { after, stopwatch } from "./times";
 import type { Limits } from "./types/connection";
 import type { Lease, LeaseOptions } from "./types/leases";
 import { ID } from "./wire";
@@ -15,11 +15,11 @@ const TTL = 10_000;
 
 /** Names of the group that one client holds at a time. */
 export const createLeases = (client: string, { ask, insist }: Asking, events: Emitter, isOver: () => unknown) => {
-  /** What the server grants, and until when that is certain: from when it was asked, by a clock that nobody sets. */
+  /** What the server grants, and for how long that is certain: from when it was asked. */
   const grant = async (ttl: number, ask: (how: How) => Promise<any>) => {
-    let at = now();
-    const { term, expires_at } = await ask({ onWritten: () => (at = now()) });
-    return { term, expires_at, end: at + ttl };
+    let passed = stopwatch();
+    const { term, expires_at } = await ask({ onWritten: () => (passed = stopwatch()) });
+    return { term, expires_at, left: () => ttl - passed() };
   };
   /** Asks again when it is free, or may be, or the server could not say. */
   const whenFree = (name: string, { retryAfter }: AetherError, again: () => void) => {
@@ -31,14 +31,13 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
     mustBe(ID, "name", name);
     only(options, "lease", OPTIONS);
     const { ttl = TTL, wait, timeout = wait ? null : REQUEST_TIMEOUT, signal } = options;
-    const granted = await grant(ttl, how => insist(
+    let granted = await grant(ttl, how => insist(
       "lease.acquire", { name, ttl_ms: ttl }, { ...how, timeout, signal }, undefined,
       (error, again) => (wait && error.retryable ? whenFree(name, error, again) : undefined)));
     const { term } = granted;
     const losing = new AbortController();
     let over = false;
     let renewing = false;
-    let expiresAt: string;
     let stopRenewing = () => {};
     let stopClock = () => {};
 
@@ -46,11 +45,10 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
       over = true;
       stopRenewing();
       stopClock();
-      unlisten();
-      unwatch();
-      noGap();
+      stops.forEach(stop => stop());
     };
     const lose = (code: string) => {
+      if (over) return;
       finish();
       // Old browsers do not take the reason.
       losing.abort(new AetherError(code, `lease ${name} is lost: ${code}`));
@@ -59,16 +57,22 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
       stopRenewing();
       stopRenewing = after(Math.max(0, ms), renew);
     };
-    const hold = ({ expires_at, end }: typeof granted): void => {
+    const hold = (given: typeof granted): void => {
       if (over) return;
-      const left = end - now();
-      expiresAt = expires_at;
+      granted = given;
+      const left = given.left();
       stopClock();
       stopClock = after(left, () => lose("timeout"));
       renewIn(left - (ttl * 2) / 3);
     };
+    /** Timers may have stood. */
+    const look = (): void => {
+      if (isOver()) lose("closed");
+      else if (granted.left() <= 0) lose("timeout");
+    };
     const renew = (): void => {
-      if (renewing) return;
+      look();
+      if (renewing || over) return;
       renewing = true;
       // Ahead of what waits: it is late enough.
       grant(ttl, how => ask("lease.renew", { name, term }, { ...how, timeout: ttl / 3, first: true })).finally(() => (renewing = false)).then(hold, error => {
@@ -79,12 +83,15 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
         else lose(error.code);
       });
     };
-    const unlisten = events.listen("lease", (news: any) => {
-      if (news.name === name && (news.term > term || (news.term === term && news.holder !== client))) lose("stale_term");
-    });
-    // That it is another's may have been said meanwhile, and there is one after each reconnect.
-    const noGap = events.listen("gap", renew);
-    const unwatch = events.listen(CHANGE, () => isOver() && lose("closed"));
+    const stops = [
+      events.listen("lease", (news: any) => {
+        if (news.name === name && (news.term > term || (news.term === term && news.holder !== client))) lose("stale_term");
+      }),
+      // That it is another's may have been said meanwhile, and there is one after each reconnect.
+      events.listen("gap", renew),
+      events.listen(CHANGE, look),
+      events.listen(WAKE, look),
+    ];
     const release = async (limits: Limits = {}): Promise<void> => {
       onlyLimits(limits);
       finish();
@@ -94,6 +101,6 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
       });
     };
     hold(granted);
-    return { name, term, get expiresAt() { return expiresAt; }, lost: losing.signal, release, [ASYNC_DISPOSE]: () => release() };
+    return { name, term, get expiresAt() { return granted.expires_at; }, lost: losing.signal, release, [ASYNC_DISPOSE]: () => release() };
   };
 };

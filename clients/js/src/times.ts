@@ -5,6 +5,12 @@ const LONGEST = 0x7fffffff; // what a timer of the platform can hold
 
 export const now = () => performance.now();
 
+/** Tells how many ms have passed since. Some machines that sleep stop one clock, and the other may be set: the further one counts. */
+export const stopwatch = () => {
+  const [start, date] = [now(), Date.now()];
+  return () => Math.max(now() - start, Date.now() - date);
+};
+
 /** Calls back in so many ms, `null` and `Infinity`: never. Returns what takes it back. */
 export const after = (ms: number | null | undefined, call: () => void): () => void => {
   let timer: any;

@@ -1,6 +1,6 @@
 // Leases: one client of a group holds a name at a time.
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, mock, test } from "node:test";
 import { outcome, Server, settle, start } from "./scripted-server.js";
 
 let server;
@@ -278,6 +278,39 @@ describe("a lease is lost", () => {
     assert.equal(lease.lost.aborted, false);
     await server.pass(1);
     assert.equal(lease.lost.reason.code, "timeout");
+  });
+
+  for (const [what, awake] of [["the connection ends", () => server.socket.drop()], ["the page is looked at", page => page.dispatchEvent(new Event("visibilitychange"))],
+    ["the server speaks of a gap", () => server.socket.says("gap", { payload: { since: "2030" } })], ["it would be renewed", () => server.pass(3_000)]]) {
+    test(`when the machine has slept for longer, at the latest when ${what}`, async () => {
+      const page = globalThis.document = new EventTarget();
+      try {
+        const me = await open();
+        const lease = await holding(me);
+        // Timers and this clock stand while it sleeps.
+        const [stands, slept] = [performance.now(), Date.now() + 3_600_000];
+        mock.method(performance, "now", () => stands);
+        mock.method(Date, "now", () => slept);
+        await awake(page);
+        assert.equal(lease.lost.reason?.code, "timeout");
+        assert.equal(sent().filter(({ cmd }) => cmd === "lease.renew").length, 0);
+      } finally {
+        delete globalThis.document;
+      }
+    });
+  }
+
+  test("by the clock that goes on where the other is set back, and not by that", async () => {
+    const me = await open();
+    const lease = await holding(me);
+    const [began, back] = [performance.now(), Date.now() - 3_600_000];
+    mock.method(Date, "now", () => back);
+    mock.method(performance, "now", () => began + 8_999);
+    server.socket.says("gap", { payload: { since: "2030" } });
+    assert.deepEqual([lease.lost.aborted, last().cmd], [false, "lease.renew"]);
+    mock.method(performance, "now", () => began + 9_000);
+    server.socket.drop();
+    assert.equal(lease.lost.reason?.code, "timeout");
   });
 
   test("with the client", async () => {
