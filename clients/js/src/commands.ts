@@ -95,9 +95,9 @@ export const createCommands = ({ ask, insist }: Asking, line: Line) => {
     async watch(id: string, limits: Limits = {}): Promise<CommandRun> {
       mustBe(ID, "id", id);
       onlyLimits(limits);
-      const run = follow(id);
-      run.users++;
       return within<CommandRun>({ timeout: REQUEST_TIMEOUT, ...limits }, `command ${id}: nothing is heard of it`, (resolve, reject) => {
+        const run = follow(id);
+        run.users++;
         hear(run).then(resolve, reject);
         insist("command.watch", { command_id: id }, limits).catch(error => {
           // Others may wait for it, and who has heard of it has it.

@@ -75,7 +75,8 @@ export const createLeases = (client: string, { ask, insist }: Asking, events: Em
       if (renewing || over) return;
       renewing = true;
       // Ahead of what waits: it is late enough.
-      grant(ttl, how => ask("lease.renew", { name, term }, { ...how, timeout: ttl / 3, first: true })).finally(() => (renewing = false)).then(hold, error => {
+      const asked = grant(ttl, how => ask("lease.renew", { name, term }, { ...how, timeout: ttl / 3, first: true }));
+      asked.finally(() => (renewing = false)).then(hold, (error: AetherError) => {
         if (over) return;
         // The next connection takes it.
         if (error.code === LOST) renew();

@@ -496,6 +496,7 @@ describe("a command of another", () => {
     const late = [me.watch("c1", { timeout: 500 }), me.watch("c1", { timeout: 700 })].map(outcome);
     const run = await given(me, 1, "c2");
     const watching = outcome(me.watch("c2", { timeout: 500 }));
+    await assert.rejects(me.watch("c3", { signal: AbortSignal.abort() }), { code: "aborted" });
     await server.pass(700);
     assert.deepEqual([...late, watching].map(({ error }) => error?.code), ["timeout", "timeout", "timeout"]);
     await again();
