@@ -1,6 +1,7 @@
 using Aether.Application.Delivery;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
+using Aether.Domain;
 
 namespace Aether.Application.History;
 
@@ -146,7 +147,8 @@ internal static class ChannelRepair
         if (page.Status == HistoryStatus.Unavailable)
             return page;
         // Something in it is no message that was kept. What comes next is behind it, and must not be measured by it.
-        if (page.Status != HistoryStatus.Found)
+        // Nor must what was delivered come again, where the stream has a hole behind it.
+        if (page.Status != HistoryStatus.Found || IsBehind(page.From, place.Last))
             page = new KeptPage(page.End, page.End, page.End, []);
         place.MoveTo(page.From);
         return page;
@@ -167,6 +169,8 @@ internal static class ChannelRepair
         place.MoveTo(begin);
         return new KeptPage(begin, begin, found, []);
     }
+
+    private static bool IsBehind(Position from, Position last) => from.Epoch == last.Epoch && from.Seq < last.Seq;
 
     private static async Task<KeptPage> ReadAsync(ChannelPlace place, HistoryRange range)
     {

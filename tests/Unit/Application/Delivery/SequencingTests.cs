@@ -111,6 +111,22 @@ public sealed class SequencingTests : IDisposable
     }
 
     [Fact]
+    public async Task UnreadableHole_RepeatsNothing_GivenMoreThanAPageOfWhatWasDelivered()
+    {
+        var connection = await AttachAsync();
+        string[] texts = [.. Enumerable.Range(1, 160).Select(number => $"{number}")];
+        var kept = Keep(texts);
+        foreach (var message in kept[..148])
+            Hub.TryReceive(Channel, message);
+        history.Unreadable = 150;
+        Hub.TryReceive(Channel, kept[^1]);
+        await AssertTextsAsync(connection, [.. texts[..148], null]);
+        AssertGap(KeepingHub.Read(connection)[^1], "\"types\":[\"cmd\"]");
+        Hub.TryReceive(Channel, Keep("161")[0]);
+        await AssertTextsAsync(connection, [.. texts[..148], null, "161"]);
+    }
+
+    [Fact]
     public async Task TrimmedHole_IsToldAsAGap_AndTheRestIsDelivered()
     {
         var connection = await AttachAsync();
