@@ -51,8 +51,11 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     {
         transport = writer;
         pending = false;
-        if (admits is not null)
+        if (admits is not null && !ended)
             heldBack = new HeldBack(admits);
+        // Closed meanwhile: what it missed is not sent any more, and so nothing that stands behind it but the close.
+        while (admits is not null && ended && waiting is { Count: > 1 })
+            Take(waiting, isWaiting: true);
         if (first is not null)
             Send(first.Bytes.Span);
         Flush();

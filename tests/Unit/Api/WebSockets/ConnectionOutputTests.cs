@@ -3,6 +3,7 @@ using Aether.Api;
 using Aether.Api.WebSockets;
 using Aether.Application;
 using Aether.Application.Delivery;
+using Aether.Application.History;
 using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -177,6 +178,24 @@ public sealed class ConnectionOutputTests
         Assert.Equal(["1", "2"], pipe.Written);
         Assert.Equal([1012], pipe.Closes);
         Assert.Same(CloseReason.Restarting, connection.Reason);
+    }
+
+    [Fact]
+    public async Task Close_IsSent_GivenThatItWasDecidedWhileWhatWasMissedIsRead()
+    {
+        using var keeping = new KeepingHub(new FakeHistory());
+        var connection = Create();
+        await SendAsync(connection, "live");
+        connection.Close(CloseReason.Restarting);
+        connection.GoOnFrom((await Resumption.BeginAsync(keeping.Hub, keeping.Services, connection, default))!);
+
+        connection.Open(new PipeTransportWriter(pipe), Frame.OfText("welcome"u8));
+
+        await Eventually.HoldsAsync(() => pipe.Closes.Count > 0, "the close frame goes out");
+        await connection.EndAsync();
+        Assert.Equal([1012], pipe.Closes);
+        // What came live stands behind what was missed, which is not sent any more.
+        Assert.Equal(["welcome"], pipe.Written);
     }
 
     [Fact]
