@@ -65,7 +65,8 @@ internal sealed class ReplayTrack(ChannelKind kind, ChannelPlace? place, Positio
                 return false;
             case HistoryStatus.Found:
                 From = At = page.From;
-                if (rewind > 0)
+                // What others have read may end before the last message that came here: the rest is behind that one.
+                if (rewind > 0 && (page.End.Epoch != stop.Epoch || page.End.Seq > stop.Seq))
                     stop = page.End;
                 first = page;
                 return true;

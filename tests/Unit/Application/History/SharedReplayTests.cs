@@ -86,19 +86,34 @@ public sealed class SharedReplayTests : IDisposable
         Assert.True(keeping.Services.Budget.TryTake(32 * 1024 * 1024), "all of it is free");
     }
 
+    [Fact]
+    public async Task Rewind_HasNoHole_GivenPagesThatAnotherReadBeforeTheLastMessage()
+    {
+        await AttachFirstAsync();
+        // Too long for what an instance holds, and for one page.
+        string[] texts = [.. Enumerable.Range(1, 7).Select(number => $"{number}" + new string('x', 60_000))];
+        foreach (var message in Keep(texts[..6]))
+            keeping.Hub.TryReceive(Channel, message);
+        Assert.Equal(texts[..6], await ResumeAsync(new ResumeRequest(default, 6)));
+
+        keeping.Hub.TryReceive(Channel, Keep(texts[6])[0]);
+
+        // What comes live is behind the last one that this instance has delivered.
+        Assert.Equal(texts, await ResumeAsync(new ResumeRequest(default, 6)));
+    }
+
     private Task<FakeConnection> AttachFirstAsync() => keeping.AttachAsync(Some.OtherClient, Some.Group);
 
     private List<Message> Keep(params string[] texts) =>
         [.. texts.Select(text => history.Keep(Channel, Some.Message with { Type = MessageType.Cmd, Cmd = "go", Msg = text }))];
 
-    private async Task<List<string?>> ResumeAsync()
+    private Task<List<string?>> ResumeAsync() =>
+        ResumeAsync(new ResumeRequest(new ChannelPositions(Start, default, default)));
+
+    private async Task<List<string?>> ResumeAsync(ResumeRequest request)
     {
         var connection = new FakeConnection(Some.Client, Some.Group, keeping.Loops.Next());
-        var resumption = await Resumption.BeginAsync(
-            keeping.Hub,
-            keeping.Services,
-            connection,
-            new ResumeRequest(new ChannelPositions(Start, default, default)));
+        var resumption = await Resumption.BeginAsync(keeping.Hub, keeping.Services, connection, request);
         Assert.NotNull(resumption);
         var texts = new List<string?>();
         while (true)
