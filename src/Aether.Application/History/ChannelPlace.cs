@@ -158,8 +158,8 @@ internal sealed class ChannelPlace
         last = frame.Position;
         lastAt = shared.Time.GetTimestamp();
         lastFingerprint = frame.Fingerprint;
-        // The channel of one client is asked for by one connection, if at all.
-        if (Name.Kind != ChannelKind.Client)
+        // The channel of one client is asked for by one connection, if at all; one that is heard no longer, by nobody.
+        if (Name.Kind != ChannelKind.Client && !closed)
             (ring ??= new FrameRing(shared)).Add(frame);
         return receivers.PutAsync(shared.Loops, frame);
     }

@@ -87,6 +87,25 @@ public sealed class SharedReplayTests : IDisposable
     }
 
     [Fact]
+    public async Task Frames_AreGivenBackToTheBudget_GivenOneThatComesWhileTheChannelIsLeft()
+    {
+        var first = await AttachFirstAsync();
+        var kept = Keep("1", "2");
+        keeping.Hub.TryReceive(Channel, kept[0]);
+        keeping.Bus.OnUnsubscribe = channel =>
+        {
+            if (channel == Channel)
+                keeping.Hub.TryReceive(channel, kept[1]);
+            return Task.CompletedTask;
+        };
+
+        keeping.Hub.Detach(first);
+
+        await Eventually.HoldsAsync(() => keeping.Hub.Channels == 0, "nothing is heard");
+        Assert.True(keeping.Services.Budget.TryTake(32 * 1024 * 1024), "all of it is free");
+    }
+
+    [Fact]
     public async Task Rewind_HasNoHole_GivenPagesThatAnotherReadBeforeTheLastMessage()
     {
         await AttachFirstAsync();
