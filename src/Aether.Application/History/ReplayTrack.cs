@@ -95,8 +95,8 @@ internal sealed class ReplayTrack(ChannelKind kind, ChannelPlace? place, Positio
     {
         At = page.To;
         // What this instance had not heard when the connection was attached comes once more: it may have heard it by now,
-        // and the loop not have come to it.
-        MayRepeat = attachedAt.Epoch == At.Epoch && attachedAt.Seq < At.Seq;
+        // and the loop not have come to it. That holds as well for an epoch that it had not heard of.
+        MayRepeat = attachedAt.Epoch != At.Epoch || attachedAt.Seq < At.Seq;
     }
 
     /// <summary>Whether a message of the channel is one that it has not got; only in the connection's loop.</summary>
