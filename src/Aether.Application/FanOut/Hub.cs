@@ -108,6 +108,9 @@ internal sealed class Hub(
         channels.TryGetValue(channel, out var heard) ? heard.Receivers.PutAsync(loops, frame) : default;
 
     /// <inheritdoc/>
+    public void Doubt() => history?.Doubts.Raise();
+
+    /// <inheritdoc/>
     public async Task RepairAsync(DateTime since, bool othersMayBeMissing, CancellationToken cancellationToken)
     {
         var types = (GapTypes)Interlocked.Exchange(ref dropped, 0);
@@ -116,8 +119,11 @@ internal sealed class Hub(
         IReadOnlyDictionary<ChannelName, GapTypes>? lost = null;
         if (history is not null)
         {
+            long doubt = history.Doubts.Last;
             lost = await InstanceRepair.RunAsync(
                 history, Places(), mayHaveGoneBack: othersMayBeMissing, cancellationToken).ConfigureAwait(false);
+            if (othersMayBeMissing)
+                history.Doubts.Settle(doubt);
         }
         if ((types == GapTypes.None && lost is null or { Count: 0 })
             || !channels.TryGetValue(ChannelName.Broadcast, out var everyone))

@@ -17,6 +17,8 @@ internal sealed class ChannelPlace
     private Position last;
     private long lastAt;
     private int lastFingerprint;
+    private (Position Last, int Fingerprint) doubted;
+    private long doubt;
     private FrameRing? ring;
     private volatile HeldFrames? held = new();
     private Task<GapTypes>? repair;
@@ -52,8 +54,17 @@ internal sealed class ChannelPlace
     /// <summary>How long ago the last kept message was delivered.</summary>
     public TimeSpan SinceLast => shared.Time.GetElapsedTime(Volatile.Read(ref lastAt));
 
-    /// <summary>Whether the last message was heard here, and the stream should still have it.</summary>
-    public bool KnowsLast => Volatile.Read(ref lastFingerprint) != 0 && SinceLast < shared.Kept.Limits.Ttl;
+    /// <summary>
+    /// Whether the last message, or the last one before a doubt, was heard here, and the stream should still have it.
+    /// </summary>
+    public bool KnowsLast
+    {
+        get
+        {
+            lock (gate)
+                return Known.Fingerprint != 0 && SinceLast < shared.Kept.Limits.Ttl;
+        }
+    }
 
     /// <summary>The channel is heard, and its stream ended here at that time.</summary>
     public void Begin(Position end)
@@ -109,7 +120,7 @@ internal sealed class ChannelPlace
             if (last.IsEmpty || closed)
                 return Task.FromResult(GapTypes.None);
             if (repair is { } going)
-                return ThenNone(going);
+                return mayHaveGoneBack ? ThenCompareAsync(going) : ThenNone(going);
             return ChannelRepair.Run(this, mayHaveGoneBack);
         }
     }
@@ -155,6 +166,7 @@ internal sealed class ChannelPlace
 
     private ValueTask Deliver(KeptFrame frame)
     {
+        NoteDoubt();
         last = frame.Position;
         lastAt = shared.Time.GetTimestamp();
         lastFingerprint = frame.Fingerprint;
@@ -162,6 +174,18 @@ internal sealed class ChannelPlace
         if (Name.Kind != ChannelKind.Client && !closed)
             (ring ??= new FrameRing(shared)).Add(frame);
         return receivers.PutAsync(shared.Loops, frame);
+    }
+
+    /// <summary>What the stream is compared with: the last message of which it is sure that it was in it.</summary>
+    private (Position Last, int Fingerprint) Known =>
+        shared.Doubts.IsOpen(doubt) ? doubted : (last, lastFingerprint);
+
+    // What comes after the first doubt may have the number of a message that the store has lost.
+    private void NoteDoubt()
+    {
+        long raised = shared.Doubts.Last;
+        if (shared.Doubts.IsOpen(raised) && !shared.Doubts.IsOpen(doubt))
+            (doubted, doubt) = ((last, lastFingerprint), raised);
     }
 
     private bool IsNext(Position position) => position.Epoch == last.Epoch && position.Seq == last.Seq + 1;
@@ -172,6 +196,12 @@ internal sealed class ChannelPlace
     {
         await going.ConfigureAwait(false);
         return GapTypes.None;
+    }
+
+    private async Task<GapTypes> ThenCompareAsync(Task going)
+    {
+        await going.ConfigureAwait(false);
+        return await RepairAsync(mayHaveGoneBack: true).ConfigureAwait(false);
     }
 
     // What a repair does with its place; it has the lock only while it is in here.
@@ -203,15 +233,16 @@ internal sealed class ChannelPlace
     }
 
     /// <summary>
-    /// Where reading has to go on, what the last message was (0: not known), and how many frames were held so far.
+    /// Where reading has to go on, the last message that the stream can be compared with and what it was (0: not known),
+    /// and how many frames were held so far.
     /// </summary>
-    internal (Position Last, int Fingerprint, long Held) Mark()
+    internal (Position Last, (Position Last, int Fingerprint) Known, long Held) Mark()
     {
         lock (gate)
         {
             if (held is { } waiting)
                 waiting.IsShort = false;
-            return (last, lastFingerprint, held?.Added ?? 0);
+            return (last, Known, held?.Added ?? 0);
         }
     }
 
@@ -233,6 +264,7 @@ internal sealed class ChannelPlace
         {
             last = position;
             lastFingerprint = 0;
+            doubted = default;
             ring?.Clear();
         }
     }

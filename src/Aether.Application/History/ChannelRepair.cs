@@ -95,14 +95,14 @@ internal static class ChannelRepair
         var pause = FirstPause;
         while (true)
         {
-            var (last, fingerprint, mark) = place.Mark();
+            var (last, known, mark) = place.Mark();
             if (place.IsClosed)
                 return (lost, mark);
-            compare &= fingerprint != 0;
-            var page = await ReadAsync(place, new HistoryRange(compare ? last.At(last.Seq - 1) : last, limit))
-                .ConfigureAwait(false);
+            compare &= known.Fingerprint != 0;
+            var after = compare ? known.Last.At(known.Last.Seq - 1) : last;
+            var page = await ReadAsync(place, new HistoryRange(after, limit)).ConfigureAwait(false);
             bool isGoneBack = page.End.Epoch == last.Epoch && (page.End.Seq < last.Seq
-                || (compare && page.Frames is [var first, ..] && first.Fingerprint != fingerprint));
+                || (compare && page.Frames is [var first, ..] && first.Fingerprint != known.Fingerprint));
             if (isGoneBack)
             {
                 lost = place.Shared.Kept.Types;

@@ -39,6 +39,9 @@ internal sealed class HistoryServices(
     /// <summary>Where a fault goes, if anywhere.</summary>
     internal ILogger? Logger => logger;
 
+    /// <summary>Whether the store may have lost its newest messages.</summary>
+    internal StoreDoubts Doubts { get; } = new();
+
     /// <summary>How much the last frames of all channels may take.</summary>
     internal RingBudget Budget { get; } = new();
 

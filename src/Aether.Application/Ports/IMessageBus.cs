@@ -83,6 +83,14 @@ internal interface IMessageSink
     ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Says that what is heard from here on may come from a store that has lost its newest messages. A
+    /// <see cref="RepairAsync"/> of all types follows, and until it is through the doubt lasts.
+    /// </summary>
+    void Doubt()
+    {
+    }
+
+    /// <summary>
     /// Says that messages may have been missed on any channel since then. Completes when what is kept of them has been
     /// delivered, ahead of anything newer, and the connections were told of what cannot be had. While the store cannot be
     /// reached it tries again.

@@ -28,6 +28,7 @@ public sealed class RedisGapRepairTests
         Assert.InRange(since, before - TimeSpan.FromSeconds(30), DateTime.UtcNow);
         Assert.False(host.Bus.IsReady);
         Assert.True(repair.OthersMayBeMissing);
+        Assert.True(repair.WasDoubted, "what the new server says is not taken for what the old one had");
         Assert.Equal("ws:group:g\n1", await redis.RunAsync("PUBSUB", "NUMSUB", "ws:group:g"));
         repair.Release();
         await Eventually.HoldsAsync(() => host.Bus.IsReady, Patience, () => host.Bus.Problem ?? "");
@@ -63,11 +64,15 @@ public sealed class RedisGapRepairTests
 
         public bool OthersMayBeMissing { get; private set; }
 
+        public bool WasDoubted { get; private set; }
+
         public void Release() => released.TrySetResult();
 
         public bool TryReceive(ChannelName channel, Message message) => true;
 
         public ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken) => default;
+
+        public void Doubt() => WasDoubted |= Calls == 0;
 
         public Task RepairAsync(DateTime since, bool othersMayBeMissing, CancellationToken cancellationToken)
         {

@@ -235,14 +235,25 @@ internal sealed class RedisHealth(
         {
             live = false;
             Interlocked.Increment(ref epoch);
+            TellDoubt();
         }
         Volatile.Read(ref wake).TrySetResult();
+    }
+
+    // Before anything is heard of a server that takes over, as far as that is told in time.
+    private void TellDoubt()
+    {
+        foreach (var sink in subscriptions.Sinks())
+            sink.Doubt();
     }
 
     private void Lose(string reason)
     {
         if (live)
+        {
             Interlocked.Increment(ref epoch);
+            TellDoubt();
+        }
         live = false;
         problem = reason;
         if (reason != problemTold)

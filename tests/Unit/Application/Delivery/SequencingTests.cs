@@ -179,6 +179,69 @@ public sealed class SequencingTests : IDisposable
         Assert.Equal(new Position("e1x", 1), KeepingHub.Read(connection)[^1].Position);
     }
 
+    // One that fits in, and one that is behind a hole.
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public async Task Repair_BeginsAnotherEpoch_GivenOneThatWasHeardSinceTheDoubt(int sentSince)
+    {
+        var connection = await AttachAsync();
+        foreach (var message in Keep("1", "2", "3", "4", "5"))
+            Hub.TryReceive(Channel, message);
+        Hub.Doubt();
+        history.GoBack(Channel, 2);
+        var since = Keep([.. Enumerable.Range(1, sentSince).Select(number => $"since {number}")]);
+        Hub.TryReceive(Channel, since[^1]);
+        await Eventually.HoldsAsync(() => !Hub.PlaceOf(Channel)!.IsHolding, "it is delivered");
+
+        await Hub.RepairAsync(Since, othersMayBeMissing: true, Cancelled);
+
+        Assert.Equal("e1x", history.Epoch);
+        await Eventually.HoldsAsync(() => KeepingHub.Read(connection)[^1].Cmd == "gap", "it is told");
+        AssertGap(KeepingHub.Read(connection)[^1], "\"types\":[\"cmd\",\"msg\",\"presence\"]");
+    }
+
+    [Fact]
+    public async Task Repair_BeginsAnotherEpoch_GivenARepairThatAHoleBegan()
+    {
+        var connection = await AttachAsync();
+        foreach (var message in Keep("1", "2", "3", "4", "5"))
+            Hub.TryReceive(Channel, message);
+        Hub.Doubt();
+        history.GoBack(Channel, 2);
+        var reading = new TaskCompletionSource();
+        history.OnRead = () => reading.Task;
+        Hub.TryReceive(Channel, Keep("3 again", "4 again", "5 again", "6", "7")[^1]);
+        var repairing = Hub.RepairAsync(Since, othersMayBeMissing: true, Cancelled);
+        Assert.False(repairing.IsCompleted);
+        reading.SetResult();
+
+        await repairing;
+
+        Assert.Equal("e1x", history.Epoch);
+        await Eventually.HoldsAsync(() => KeepingHub.Read(connection)[^1].Cmd == "gap", "it is told");
+    }
+
+    [Fact]
+    public async Task Repair_ComparesTheLastMessageAgain_GivenADoubtThatWasLookedAt()
+    {
+        var connection = await AttachAsync();
+        Hub.TryReceive(Channel, Keep("1")[0]);
+        Hub.Doubt();
+        Hub.TryReceive(Channel, Keep("2")[0]);
+        await Hub.RepairAsync(Since, othersMayBeMissing: true, Cancelled);
+        Assert.Equal("e1", history.Epoch);
+        Hub.TryReceive(Channel, Keep("3")[0]);
+        history.GoBack(Channel, 2);
+        Keep("3 again");
+
+        await Hub.RepairAsync(Since, othersMayBeMissing: true, Cancelled);
+
+        // It is the last one that is compared again, and not the one before a doubt of long ago.
+        Assert.Equal("e1x", history.Epoch);
+        await AssertTextsAsync(connection, "1", "2", null, "3", null);
+    }
+
     [Fact]
     public async Task Repair_LeavesTheEpoch_GivenThatTheLastMessageIsWhatItWas()
     {
