@@ -22,6 +22,7 @@ internal sealed class ClientConnection : SocketConnection
     private int inFlight;
     private int owed;
     private bool toldConnected;
+    private bool hasLeft;
     private TaskCompletionSource? roomInFlight;
     private ConnectionTies? ties;
 
@@ -223,9 +224,15 @@ internal sealed class ClientConnection : SocketConnection
         }
     }
 
-    /// <summary>Ends what it has to do with commands; what is still under way finds that it came too late.</summary>
+    /// <summary>Whether its channels are left, and it says nothing any more.</summary>
+    public bool HasLeft => Volatile.Read(ref hasLeft);
+
+    /// <summary>
+    /// Its channels are left: ends what it has to do with others. What is still under way finds that it came too late.
+    /// </summary>
     public void EndTies()
     {
+        Volatile.Write(ref hasLeft, true);
         if (Services.Commands is { } commands && (Volatile.Read(ref ties) is not null || Volatile.Read(ref inFlight) > 0))
             TiesWith(commands).End();
     }

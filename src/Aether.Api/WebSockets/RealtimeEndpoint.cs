@@ -211,8 +211,7 @@ internal sealed class RealtimeEndpoint(
 
     private Task ReplaceOthersAsync(ClientConnection connection) =>
         services.Limits.ReplaceDuplicates
-            ? services.Mediator.Send(
-                new Disconnect(connection.GroupId, connection.ClientId, connection.Id), CancellationToken.None)
+            ? TakeOver.BeginAsync(services, connection)
             : Task.CompletedTask;
 
     /// <summary>Reads what the connection missed, or the first of it; what comes live waits meanwhile.</summary>

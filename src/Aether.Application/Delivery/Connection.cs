@@ -62,6 +62,9 @@ internal abstract class Connection
     /// <summary>Whether the other instances have heard that it takes the place of older ones; the loop's own.</summary>
     internal bool HasTakenOver;
 
+    /// <summary>Whether another one has taken over before that was heard; the loop's own.</summary>
+    internal bool IsPassed;
+
     /// <summary>Whether an operator looks at what it sends and is sent. Mostly nobody does.</summary>
     protected bool IsTraced => Volatile.Read(ref traces) is not null;
 

@@ -40,6 +40,8 @@ internal sealed record DisconnectOrder(VisionId GroupId, string? SupersededBy)
             // other.
             else if (connection.HasTakenOver)
                 connection.Close(CloseReason.Superseded);
+            else
+                connection.IsPassed = true;
         }
     }
 }
