@@ -61,6 +61,7 @@ internal static class DependencyInjection
         services.AddSingleton<ClientTraces>();
         services.AddSingleton<CommandWatches>();
         services.AddSingleton<CommandRunner>();
+        services.AddSingleton<MissedExecutions>();
         services.AddSingleton<PlainReports>();
         services.TryAddSingleton<IPresenceDirectory, NoDirectory>();
         services.TryAddSingleton<IRealtime, Realtime>();

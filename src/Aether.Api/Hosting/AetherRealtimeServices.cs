@@ -157,6 +157,7 @@ public static class AetherRealtimeServices
             new CommandServices(
                 provider.GetRequiredService<CommandWatches>(), provider.GetRequiredService<CommandRunner>())));
         services.AddHostedService<CommandClock>();
+        services.AddHostedService<ExecutionRepair>();
         services.AddSingleton<RealtimeEndpoint>();
         services.AddSingleton<LegacyReceivers>();
         services.AddSingleton<LegacyEndpoint>();

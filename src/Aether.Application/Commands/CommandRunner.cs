@@ -36,13 +36,26 @@ internal sealed class CommandRunner(
         return change;
     }
 
-    /// <summary>A connection of a member opened: it gets what it may have missed.</summary>
-    public async Task ConnectAsync(VisionId group, VisionId member, Role role)
+    /// <summary>
+    /// A connection of a member opened: it gets what it may have missed. A store that cannot be reached is asked again, for as
+    /// long as the member is there.
+    /// </summary>
+    /// <param name="group">The group.</param>
+    /// <param name="member">The member.</param>
+    /// <param name="role">What it is in the group.</param>
+    /// <param name="isThere">Whether it still is; <see langword="null"/>: that is not known here.</param>
+    public async Task ConnectAsync(VisionId group, VisionId member, Role role, Func<bool>? isThere = null)
     {
-        var changes = await store.ConnectAsync(group, new MemberConnected(member, role), CancellationToken.None)
-            .ConfigureAwait(false);
-        foreach (var change in changes ?? [])
-            Run(change);
+        for (int tries = 0; tries < LoseTries && isThere?.Invoke() != false; tries++)
+        {
+            var changes = await store.ConnectAsync(group, new MemberConnected(member, role), CancellationToken.None)
+                .ConfigureAwait(false);
+            foreach (var change in changes ?? [])
+                Run(change);
+            if (changes is not null)
+                return;
+            await Task.Delay(Pause, time).ConfigureAwait(false);
+        }
     }
 
     /// <summary>

@@ -43,7 +43,8 @@ internal sealed class ReportExecutionHandler(CommandRunner runner)
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The member.</param>
 /// <param name="Role">What it is in the group.</param>
-internal sealed record SendExecutionsAgain(VisionId GroupId, VisionId ClientId, Role Role)
+/// <param name="IsThere">Whether the connection still is there: without it nobody has to be asked.</param>
+internal sealed record SendExecutionsAgain(VisionId GroupId, VisionId ClientId, Role Role, Func<bool> IsThere)
     : IRequest<Outcome>;
 
 /// <summary>Sends them.</summary>
@@ -52,7 +53,7 @@ internal sealed class SendExecutionsAgainHandler(CommandRunner runner) : IReques
     /// <inheritdoc/>
     public async Task<Outcome> Handle(SendExecutionsAgain request, CancellationToken cancellationToken)
     {
-        await runner.ConnectAsync(request.GroupId, request.ClientId, request.Role).ConfigureAwait(false);
+        await runner.ConnectAsync(request.GroupId, request.ClientId, request.Role, request.IsThere).ConfigureAwait(false);
         return Outcome.Done;
     }
 }

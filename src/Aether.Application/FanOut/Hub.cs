@@ -36,6 +36,12 @@ internal sealed class Hub(
 
     private readonly ConcurrentDictionary<ChannelName, HubChannel> channels = new();
 
+    /// <summary>
+    /// Raised by a repair, behind what it read, if messages may be missing that no stream keeps: executions of commands are
+    /// never kept. Whoever hears it must not wait.
+    /// </summary>
+    public event Action? UnkeptMissed;
+
     /// <summary>How many channels this instance hears.</summary>
     public int Channels => channels.Count;
 
@@ -114,6 +120,7 @@ internal sealed class Hub(
     public async Task RepairAsync(DateTime since, bool othersMayBeMissing, CancellationToken cancellationToken)
     {
         var types = (GapTypes)Interlocked.Exchange(ref dropped, 0);
+        bool isUnkeptMissed = othersMayBeMissing || types.HasFlag(GapTypes.Cmd);
         if (othersMayBeMissing)
             types |= history?.OtherTypes ?? GapTypes.All;
         IReadOnlyDictionary<ChannelName, GapTypes>? lost = null;
@@ -125,6 +132,8 @@ internal sealed class Hub(
             if (othersMayBeMissing)
                 history.Doubts.Settle(doubt);
         }
+        if (isUnkeptMissed)
+            UnkeptMissed?.Invoke();
         if ((types == GapTypes.None && lost is null or { Count: 0 })
             || !channels.TryGetValue(ChannelName.Broadcast, out var everyone))
             return;

@@ -28,6 +28,10 @@ internal interface ICommandStore
     ValueTask<CommandChange> ApplyAsync(
         VisionId group, string id, CommandEvent happened, CancellationToken cancellationToken);
 
+    /// <summary>Whether a command runs in a group, so that it may concern somebody who connects.</summary>
+    /// <returns><see langword="null"/>: the store cannot be reached.</returns>
+    ValueTask<bool?> HasRunningAsync(VisionId group, CancellationToken cancellationToken);
+
     /// <summary>
     /// Lets into all commands of a group that run that a connection of a member opened.
     /// </summary>

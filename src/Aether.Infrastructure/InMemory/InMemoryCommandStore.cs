@@ -35,6 +35,9 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
             ? Apply(commands, command, happened, Now())
             : CommandChange.NotFound));
 
+    public ValueTask<bool?> HasRunningAsync(VisionId group, CancellationToken cancellationToken) =>
+        new(In<bool?>(group, false, static commands => commands.Running.Count > 0));
+
     public ValueTask<IReadOnlyList<CommandChange>?> ConnectAsync(
         VisionId group, MemberConnected member, CancellationToken cancellationToken) =>
         new(In<IReadOnlyList<CommandChange>>(group, [], commands =>

@@ -1,5 +1,7 @@
 using System.Net;
+using Aether.Application.Ports;
 using Aether.Tests.Integration.Fixtures;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace Aether.Tests.Integration;
@@ -151,6 +153,30 @@ public sealed class CommandTests
         await boss.UntilAsync(next, "succeeded");
         Assert.Same(gone["payload"], boss.EventsOf(id)[^1]);
         Assert.Single(boss.EventsOf(id), one => one["error"] is not null);
+    }
+
+    [Fact]
+    public async Task Member_GetsWhatItsInstanceDidNotHear_WithoutConnectingAgain()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var proxy = DeafProxy.Start(redis);
+        await using var giving = await HttpHost.OpenAsync(redis);
+        await using var deaf = await HttpHost.OpenAsync(proxy.ConnectionString);
+        await using var boss = await CommandClient.ConnectAsync(giving, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(deaf, "a");
+        // What a new connection is asked for is behind it then.
+        await a.AskWellAsync("command.list");
+
+        proxy.IsDeaf = true;
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"],\"delivery_timeout_ms\":110000,\"deadline_ms\":120000");
+        // It was sent, and for Redis somebody heard it: nobody sends it again by himself.
+        await Eventually.HoldsAsync(() => !deaf.Services.GetRequiredService<IMessageBus>().IsReady, TimeSpan.FromSeconds(20));
+        Assert.DoesNotContain(a.Received(), static one => one["execution"] is not null);
+        proxy.IsDeaf = false;
+
+        await Eventually.HoldsAsync(() => deaf.Services.GetRequiredService<IMessageBus>().IsReady, TimeSpan.FromSeconds(60));
+        await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded");
+        await boss.UntilAsync(id, "succeeded");
     }
 
     [Fact]

@@ -48,9 +48,12 @@ internal sealed class HttpHost : WebApplicationFactory<Program>
         params (string, string)[] settings) => new(settings, asSeen, replace, environment);
 
     /// <summary>One over Redis, as soon as it is ready.</summary>
-    public static async Task<HttpHost> OpenAsync(RedisServer redis)
+    public static Task<HttpHost> OpenAsync(RedisServer redis) => OpenAsync(redis.ConnectionString);
+
+    /// <summary>One over the Redis behind this connection string, as soon as it is ready.</summary>
+    public static async Task<HttpHost> OpenAsync(string connectionString)
     {
-        var host = Open(settings: ("ConnectionStrings:Redis", redis.ConnectionString));
+        var host = Open(settings: ("ConnectionStrings:Redis", connectionString));
         using var client = host.CreateClient();
         await Eventually.HoldsAsync(async () =>
         {

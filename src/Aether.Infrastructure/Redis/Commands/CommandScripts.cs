@@ -81,12 +81,15 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
             new Look(group, (long)result[7]));
     }
 
+    /// <summary>Whether a command runs in a group.</summary>
+    public Task<bool> HasRunningAsync(VisionId group) =>
+        connection.Commands.KeyExistsAsync(names.RunningCommands(group), RedisConnection.Primary);
+
     /// <summary>Lets into all commands of a group that run that a connection of a member opened.</summary>
     public async Task<(CommandStep[] Commands, Look Look)> ConnectAsync(VisionId group, MemberConnected member)
     {
         // Every connection asks, mostly in a group without commands; and this costs Redis a tenth of what the script does.
-        if (!await connection.Commands.KeyExistsAsync(names.RunningCommands(group), RedisConnection.Primary)
-            .ConfigureAwait(false))
+        if (!await HasRunningAsync(group).ConfigureAwait(false))
             return ([], new Look(group, -1));
         var result = (RedisResult[])(await EvaluateAsync(
             Connect, Keys(group), [retention, "", member.Member.Value, (int)member.Role]).ConfigureAwait(false))!;

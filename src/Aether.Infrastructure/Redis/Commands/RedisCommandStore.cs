@@ -89,6 +89,10 @@ internal sealed partial class RedisCommandStore(
         }
     }
 
+    public async ValueTask<bool?> HasRunningAsync(VisionId group, CancellationToken cancellationToken) =>
+        await AskAsync<object>(async () => await scripts.HasRunningAsync(group).ConfigureAwait(false))
+            .ConfigureAwait(false) as bool?;
+
     public async ValueTask<IReadOnlyList<CommandChange>?> ConnectAsync(
         VisionId group, MemberConnected member, CancellationToken cancellationToken) =>
         await AskAsync(async () =>

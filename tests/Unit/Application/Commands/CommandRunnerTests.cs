@@ -171,6 +171,9 @@ public sealed class CommandRunnerTests : IDisposable
             VisionId group, string id, CommandEvent happened, CancellationToken cancellationToken) =>
             inner.ApplyAsync(group, id, happened, cancellationToken);
 
+        public ValueTask<bool?> HasRunningAsync(VisionId group, CancellationToken cancellationToken) =>
+            inner.HasRunningAsync(group, cancellationToken);
+
         public ValueTask<IReadOnlyList<CommandChange>?> ConnectAsync(
             VisionId group, MemberConnected member, CancellationToken cancellationToken) =>
             inner.ConnectAsync(group, member, cancellationToken);

@@ -242,6 +242,26 @@ public sealed class HubTests
         Assert.Equal(("gap", A), (gap.Cmd, gap.ToId));
     }
 
+    [Theory]
+    [InlineData(true, MessageType.Msg, 1)]
+    [InlineData(false, MessageType.Msg, 0)]
+    [InlineData(false, MessageType.Cmd, 1)]
+    public async Task UnkeptMissed_IsRaised_GivenThatExecutionsMayBeMissing(bool others, MessageType dropped, int expected)
+    {
+        var small = new DeliveryLoops(1, capacity: 1);
+        var full = new Hub(bus, small, new ServerMessages(TimeProvider.System));
+        var stuck = new FakeConnection(A, G, small.Next());
+        await full.AttachAsync(stuck, Cancelled);
+        stuck.Gate.Reset();
+        while (full.TryReceive(ChannelName.Group(G), Some.Message with { Type = dropped, Cmd = "go", GroupId = G }))
+            await Task.Yield();
+        stuck.Gate.Set();
+        int raised = 0;
+        full.UnkeptMissed += () => raised++;
+        await full.RepairAsync(DateTime.UnixEpoch, others, Cancelled);
+        Assert.Equal(expected, raised);
+    }
+
     [Fact]
     public async Task Detach_EndsDelivery_GivenAnyOrderOfLeaving() =>
         await Gen.Shuffle(Enumerable.Range(0, 40).ToArray()).SampleAsync(async order =>
