@@ -64,4 +64,7 @@ internal static partial class RealtimeLog
     [LoggerMessage(15, LogLevel.Warning,
         "What was to be exported by OTLP could not be: {Event}. It is tried again with what comes next. Told at most every 30 s.")]
     public static partial void OtlpExportFailed(this ILogger logger, string? @event);
+
+    [LoggerMessage(16, LogLevel.Error, "Leases that may have ended could not be looked at ({Fault}); that is tried again")]
+    public static partial void LeaseEndingFailed(this ILogger logger, string fault);
 }

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using Aether.Api.Hosting;
 using Aether.Application.Ports;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Xunit;
@@ -12,6 +14,7 @@ public sealed class LeaseEndingTests : IAsyncDisposable
     private readonly WatchedTime time = new();
     private readonly ILeaseStore leases = Substitute.For<ILeaseStore>();
     private readonly LeaseEnding ending;
+    private readonly ConcurrentQueue<Exception> faults = new();
     private LeaseEnds ends;
     private int looks;
 
@@ -21,10 +24,10 @@ public sealed class LeaseEndingTests : IAsyncDisposable
         leases.EndAsync(default, default).ReturnsForAnyArgs(_ =>
         {
             Interlocked.Increment(ref looks);
-            return new ValueTask<LeaseEnds>(ends);
+            return faults.TryDequeue(out var fault) ? throw fault : new ValueTask<LeaseEnds>(ends);
         });
 #pragma warning restore CA2012
-        ending = new LeaseEnding(leases, time);
+        ending = new LeaseEnding(leases, time, NullLogger<LeaseEnding>.Instance);
     }
 
     public async ValueTask DisposeAsync()
@@ -54,6 +57,19 @@ public sealed class LeaseEndingTests : IAsyncDisposable
         await LooksAsync(1);
         await PassesAsync(wait - 1, 1);
         await PassesAsync(1, 2);
+    }
+
+    [Fact]
+    public async Task Looks_Again_GivenAStoreThatFails_AndNotAllTheTime()
+    {
+        faults.Enqueue(new InvalidCastException("somebody else wrote it"));
+        faults.Enqueue(new OperationCanceledException("not by the host"));
+        await ending.StartAsync(TestContext.Current.CancellationToken);
+        await LooksAsync(1);
+        await PassesAsync(999, 1);
+        await PassesAsync(1, 2);
+        await PassesAsync(1_000, 3);
+        Assert.False(ending.ExecuteTask!.IsCompleted);
     }
 
     private async Task PassesAsync(int milliseconds, int expected)
