@@ -2,6 +2,7 @@ using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Infrastructure.Redis.Leases;
 using Aether.Tests.Integration.Fixtures;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Aether.Tests.Integration;
@@ -159,6 +160,26 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task End_IsNotForgotten_GivenThatTheOldOneIsToldBeforeTheLeaseIsTaken()
+    {
+        await Leases.AcquireAsync(Group, Name, A, Short, Token);
+        await Eventually.HoldsAsync(async () => (await Leases.GetAsync(Group, Name, Token)).TimeLeft == TimeSpan.Zero);
+        // Whoever takes it says first that it is to be looked at, then looks at the clock, and then takes it.
+        var clock = new HeldClock();
+        var late = new RedisLeaseStore(
+            host.Connection, host.Health, host.Get<LeaseScripts>(), clock, NullLogger<RedisLeaseStore>.Instance);
+        var taking = Task.Run(async () => await late.AcquireAsync(Group, Name, Messages.Id("b"), Ttl, Token), Token);
+        await clock.Asked.WaitAsync(Token);
+        await Eventually.HoldsAsync(async () => (await Leases.EndAsync(100, Token)).Count == 1);
+        Assert.Equal("", await redis.RunAsync("ZSCORE", Ends, "g:lead"));
+        clock.Go();
+
+        Assert.Equal(LeaseStatus.Done, (await taking).Status);
+        await Eventually.HoldsAsync(async () => await redis.RunAsync("ZSCORE", Ends, "g:lead") != "");
+        Assert.Equal((2, Messages.Id("b")), await HolderAsync());
+    }
+
+    [Fact]
     public async Task Ends_HoldNothing_GivenThatNobodyHoldsALease_OrWhatIsNoLease()
     {
         await Leases.AcquireAsync(Group, Name, A, Short, Token);
@@ -185,5 +206,23 @@ public sealed class RedisLeaseStoreTests : IAsyncLifetime
     {
         var found = await Leases.GetAsync(Group, Name, Token);
         return (found.Lease!.Term, found.Lease.Holder);
+    }
+
+    /// <summary>A clock that holds up whoever asks for the time, until it is let go.</summary>
+    private sealed class HeldClock : TimeProvider
+    {
+        private readonly TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource released = new();
+
+        public Task Asked => asked.Task;
+
+        public void Go() => released.TrySetResult();
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            asked.TrySetResult();
+            released.Task.Wait(Token);
+            return base.GetUtcNow();
+        }
     }
 }

@@ -72,7 +72,7 @@ internal sealed class LeaseScripts(RedisConnection connection, RedisNames names,
             ],
             RedisConnection.Primary).ConfigureAwait(false);
 
-    /// <summary>Has a lease that is about to be taken looked at when it may end.</summary>
+    /// <summary>Has a lease that is about to be taken, or was a moment ago, looked at when it may end.</summary>
     public Task WatchAsync(VisionId group, VisionId name, long ttl) =>
         connection.Commands.ScriptEvaluateAsync(
             Watch, [names.LeaseEnds], [Member(group, name), ttl], RedisConnection.Primary);

@@ -1,5 +1,5 @@
 -- Has a lease looked at when it may end. Comes before it is taken: a crash in between leaves one to look at in vain, and
--- never one that nobody looks at.
+-- never one that nobody looks at. And again behind it, since the lease before it may have been ended and let go in between.
 -- KEYS  leases by when they may end
 -- ARGV  group:lease, time to live (ms)
 local clock = redis.call('TIME')
