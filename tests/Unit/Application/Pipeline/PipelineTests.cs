@@ -207,7 +207,7 @@ public sealed class PipelineTests : IDisposable
     private static readonly Type[] SoundTypes =
     [
         typeof(VisionId), typeof(ChannelName), typeof(Position), typeof(Sender), typeof(CommandSpecification),
-        typeof(ExecutionReport), typeof(LegacyMessage), typeof(IReadOnlyCollection<VisionId>),
+        typeof(ExecutionReport), typeof(LegacyMessage), typeof(IReadOnlyCollection<VisionId>), typeof(Func<bool>),
     ];
 
     private static Type? ResponseOf(Type command) => command.GetInterfaces()
