@@ -203,7 +203,7 @@ internal sealed class RealtimeEndpoint(
         // Nothing else waits for it: mostly there are none.
         services.Commands?.Runner.Run(services.Mediator.Send(
             new SendExecutionsAgain(
-                connection.GroupId, connection.ClientId, connection.Sender.Role, () => connection.Reason is null),
+                connection.GroupId, connection.ClientId, connection.Sender.Role, () => !connection.HasLeft),
             CancellationToken.None));
         return connection.Heard is null
             ? ReplaceOthersAsync(connection)
