@@ -16,7 +16,7 @@ try
     app.MapAetherRealtime();
     RootPage.Map(app);
     app.Lifetime.ApplicationStarted.Register(start.Done);
-    app.Run();
+    await ServerRun.RunAsync(app);
     return 0;
 }
 catch (Exception failure) when (!start.IsDone)
