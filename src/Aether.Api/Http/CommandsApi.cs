@@ -45,7 +45,7 @@ internal sealed class CommandsApi(
         var answer = await mediator.Send(
             new StartCommand(admitted.Sender, admitted.Group, asked.From, asked.Id, asked.What), cancellationToken)
             .ConfigureAwait(false);
-        return answer.Rejection is { } rejection ? Problems.Of(context, rejection) : Started(context, answer.Value);
+        return answer.Rejection is { } rejection ? Problems.Of(context, rejection) : Started(context, answer.Value, behind: 0);
     }
 
     public async Task<IResult> ListAsync(
@@ -147,7 +147,7 @@ internal sealed class CommandsApi(
         var answer = await mediator
             .Send(new RetryCommand(admitted.Sender, admitted.Group, commandId, id), cancellationToken)
             .ConfigureAwait(false);
-        return answer.Rejection is { } rejection ? Problems.Of(context, rejection) : Started(context, answer.Value);
+        return answer.Rejection is { } rejection ? Problems.Of(context, rejection) : Started(context, answer.Value, behind: 2);
     }
 
     private async Task<IResult> ChangeAsync(
@@ -191,13 +191,15 @@ internal sealed class CommandsApi(
             .ConfigureAwait(false);
     }
 
-    private static IResult Started(HttpContext context, CommandSummary command)
+    /// <param name="context">The request.</param>
+    /// <param name="command">What has begun.</param>
+    /// <param name="behind">How many segments of its path stand behind that of all commands of the group.</param>
+    private static IResult Started(HttpContext context, CommandSummary command, int behind)
     {
-        // Where the host has put this layer is not known here, but the request came to it.
-        const string Commands = "/commands";
-        string path = context.Request.PathBase + context.Request.Path;
+        // Where the host has put this layer is not known here, but the request came to it, in whatever case. The command
+        // has begun: nothing may fail any more.
         context.Response.Headers.Location =
-            string.Concat(path.AsSpan(0, path.LastIndexOf(Commands, StringComparison.Ordinal)), Commands, "/", command.Order.Id);
+            Documents.Prefix(context.Request.PathBase + context.Request.Path, behind) + "/" + command.Order.Id;
         return JsonObjects.Answer(
             writer => CommandWriter.WriteStarted(writer, command), StatusCodes.Status201Created);
     }

@@ -148,6 +148,26 @@ public sealed class CommandHttpTests
         }
     }
 
+    [Theory]
+    [InlineData("/v3/groups/g1/Commands", "/Retry")]
+    [InlineData("/V3/GROUPS/g1/COMMANDS/", "/RETRY/")]
+    [InlineData("/v3/groups/commands/commands", "/retry")]
+    public async Task Location_IsThatOfTheCommand_HoweverThePathIsSpelled(string path, string retry)
+    {
+        await using var host = HttpHost.Open();
+        using var http = host.CreateClient();
+        using var created = await PostAsync(http, path, """{"cmd":"x","to":["a"],"delivery_timeout_ms":1}""");
+        string id = (string)(await BodyAsync(created, HttpStatusCode.Created))["command_id"]!;
+        string location = created.Headers.Location!.ToString();
+        Assert.Equal(path.TrimEnd('/') + "/" + id, location);
+        await Eventually.HoldsAsync(async () => (string?)(await GetAsync(http, location))["status"] == "failed");
+
+        using var retried = await PostAsync(http, location + retry, "");
+        string next = (string)(await BodyAsync(retried, HttpStatusCode.Created))["command_id"]!;
+        Assert.Equal(path.TrimEnd('/') + "/" + next, retried.Headers.Location?.ToString());
+        Assert.Equal(next, (string?)(await GetAsync(http, retried.Headers.Location!.ToString()))["command_id"]);
+    }
+
     [Fact]
     public async Task Retry_TakesNothingElseThanJson()
     {
