@@ -21,7 +21,8 @@ namespace Aether.Api.Http;
 internal sealed class CommandsApi(
     HttpCallers callers,
     [FromKeyedServices(OwnMediator.Key)] IMediator mediator,
-    IOptions<RealtimeOptions> options)
+    IOptions<RealtimeOptions> options,
+    IHostApplicationLifetime lifetime)
 {
     /// <summary>How long the executions of one answer are together; what is left is on the next page.</summary>
     private const int MostBytes = 1024 * 1024;
@@ -187,7 +188,10 @@ internal sealed class CommandsApi(
         if (!QueryText.TryReadNumber(wait, 0, out int seconds) || seconds > MaxWaitSeconds)
             return Refusals.Of("wait", "must be a whole number of seconds from 0 to 30");
         return await mediator
-            .Send(new ReadCommandChanges(group, id, version, TimeSpan.FromSeconds(seconds)), cancellationToken)
+            .Send(
+                // A stop waits for what is answered: nobody may hold it up for half a minute.
+                new ReadCommandChanges(group, id, version, TimeSpan.FromSeconds(seconds), lifetime.ApplicationStopping),
+                cancellationToken)
             .ConfigureAwait(false);
     }
 

@@ -54,7 +54,9 @@ internal sealed class ReadCommandHandler(ICommandStore store) : IRequestHandler<
 /// <param name="Id">The command.</param>
 /// <param name="After">The version that is known.</param>
 /// <param name="Wait">For how long at most; after that there is no change to tell.</param>
-internal sealed record ReadCommandChanges(VisionId GroupId, string Id, long After, TimeSpan Wait)
+/// <param name="Until">Ends the wait, as if its time were over.</param>
+internal sealed record ReadCommandChanges(
+    VisionId GroupId, string Id, long After, TimeSpan Wait, CancellationToken Until = default)
     : IRequest<Answer<CommandState>>;
 
 /// <summary>Watches for one change.</summary>
@@ -76,11 +78,13 @@ internal sealed class ReadCommandChangesHandler(ICommandStore store, CommandWatc
             changed.TrySetResult(found);
             return default;
         });
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(request.Until, cancellationToken);
         try
         {
-            page = await changed.Task.WaitAsync(request.Wait, time, cancellationToken).ConfigureAwait(false);
+            page = await changed.Task.WaitAsync(request.Wait, time, ends.Token).ConfigureAwait(false);
         }
-        catch (TimeoutException)
+        catch (Exception over) when (over is TimeoutException
+            || (over is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // Then it is as it was.
         }

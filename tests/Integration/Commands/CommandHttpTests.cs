@@ -1,10 +1,12 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Aether.Application;
 using Aether.Application.Commands;
 using Aether.Application.Messaging;
 using Aether.Domain.Commands;
 using Aether.Tests.Integration.Fixtures;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -166,6 +168,38 @@ public sealed class CommandHttpTests
         string next = (string)(await BodyAsync(retried, HttpStatusCode.Created))["command_id"]!;
         Assert.Equal(path.TrimEnd('/') + "/" + next, retried.Headers.Location?.ToString());
         Assert.Equal(next, (string?)(await GetAsync(http, retried.Headers.Location!.ToString()))["command_id"]);
+    }
+
+    [Fact]
+    public async Task Wait_EndsWithTheInstance_AsWhenItsTimeIsOver()
+    {
+        // What the process gets is 10 s then, less than the wait: what is still asked at their end is cut off.
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var host = await EmbeddingApp.StartAsync(
+            pipeline: app =>
+            {
+                app.Use((context, next) =>
+                {
+                    if (context.Request.Query.ContainsKey("wait"))
+                        asked.TrySetResult();
+                    return next(context);
+                });
+                app.MapAetherRealtime();
+            },
+            options: options => options.Drain = Duration.FromSeconds(0));
+        using var http = host.CreateClient();
+        using var created = await PostAsync(http, Commands, """{"cmd":"x","to":["a"],"delivery_timeout_ms":60000}""");
+        string path = Commands + "/" + (string)(await BodyAsync(created, HttpStatusCode.Created))["command_id"]!;
+        var before = await GetAsync(http, path);
+        var waiting = GetAsync(http, $"{path}?after={before["version"]}&wait=30");
+        await asked.Task.WaitAsync(Eventually.Soon, Cancellation);
+
+        await host.StopAsync();
+
+        var told = await waiting;
+        Assert.Equal(
+            ((long)before["version"]!, "in_progress", 0),
+            ((long)told["version"]!, (string?)told["status"], told["executions"]!.AsArray().Count));
     }
 
     [Fact]

@@ -208,6 +208,7 @@ public sealed class PipelineTests : IDisposable
     [
         typeof(VisionId), typeof(ChannelName), typeof(Position), typeof(Sender), typeof(CommandSpecification),
         typeof(ExecutionReport), typeof(LegacyMessage), typeof(IReadOnlyCollection<VisionId>), typeof(Func<bool>),
+        typeof(CancellationToken),
     ];
 
     private static Type? ResponseOf(Type command) => command.GetInterfaces()
