@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
@@ -20,7 +21,7 @@ internal static class Problems
 
     public static IResult Of(int status, string title, string detail, string? field = null)
     {
-        var problem = new ProblemDetails { Status = status, Title = title, Detail = detail };
+        var problem = new Details { Status = status, Title = title, Detail = detail };
         if (field is not null)
             problem.Extensions["field"] = field;
         return Results.Problem(problem);
@@ -38,7 +39,7 @@ internal static class Problems
     /// <summary>What was asked for is lost; beside why, it is told where the stream ends.</summary>
     public static IResult Gone(string detail, HistoryPage page)
     {
-        var problem = new ProblemDetails { Status = StatusCodes.Status410Gone, Title = "Gone", Detail = detail };
+        var problem = new Details { Status = StatusCodes.Status410Gone, Title = "Gone", Detail = detail };
         problem.Extensions["field"] = "after";
         problem.Extensions["reason"] = HistoryWriter.NameOf(page.Status);
         problem.Extensions["pos"] = page.End.IsEmpty ? null : page.End.ToString();
@@ -77,7 +78,7 @@ internal static class Problems
     /// <summary>With the code of the protocol, where the status alone does not say it.</summary>
     private static IResult Coded(int status, string title, Rejection rejection)
     {
-        var problem = new ProblemDetails { Status = status, Title = title, Detail = rejection.Text };
+        var problem = new Details { Status = status, Title = title, Detail = rejection.Text };
         problem.Extensions["code"] = rejection.Code.Name;
         if (rejection.Field is { } field)
             problem.Extensions["field"] = field;
@@ -90,8 +91,8 @@ internal static class Problems
         if (rejection.Code == ErrorCode.Internal)
             return Fault();
         var problem = rejection.Code.Retryable
-            ? new ProblemDetails { Status = StatusCodes.Status503ServiceUnavailable, Title = "Unavailable" }
-            : new ProblemDetails { Status = StatusCodes.Status403Forbidden, Title = "Forbidden" };
+            ? new Details { Status = StatusCodes.Status503ServiceUnavailable, Title = "Unavailable" }
+            : new Details { Status = StatusCodes.Status403Forbidden, Title = "Forbidden" };
         problem.Detail = rejection.Text;
         problem.Extensions["code"] = rejection.Code.Name;
         if (rejection.Code.Retryable)
@@ -113,4 +114,8 @@ internal static class Problems
         context.Response.Headers.RetryAfter = retryAfterSeconds.ToString(CultureInfo.InvariantCulture);
         return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "Unavailable", detail);
     }
+
+    /// <summary>One whose status is a number, however the host has its numbers written.</summary>
+    [JsonNumberHandling(JsonNumberHandling.Strict)]
+    private sealed class Details : ProblemDetails;
 }

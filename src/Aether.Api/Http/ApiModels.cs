@@ -6,7 +6,7 @@ using Aether.Application.Wire;
 namespace Aether.Api.Http;
 
 /// <summary>
-/// How many instances were told. This and the others are for the document; RosterWriter writes what is sent.
+/// How many instances were told. This and the others are for the document; what is sent is written by hand.
 /// </summary>
 [Description("How many instances were told")]
 [JsonNumberHandling(JsonNumberHandling.Strict)]
@@ -23,9 +23,16 @@ internal sealed record Published(
     [property: Description("Of a kept message: where it is kept; of a duplicate, where the first is")]
     string? Pos = null)
 {
-    public static Published Of(Outcome outcome) => outcome.Position.IsEmpty
-        ? new(outcome.Instances)
-        : new(outcome.Instances, ServerMessages.StatusOf(outcome), outcome.Position.ToString());
+    public static IResult Answer(Outcome outcome) => JsonObjects.Answer(
+        writer =>
+        {
+            writer.WriteNumber("instances"u8, outcome.Instances);
+            if (outcome.Position.IsEmpty)
+                return;
+            writer.WriteString("status"u8, ServerMessages.StatusOf(outcome));
+            writer.WriteString("pos"u8, outcome.Position.ToString());
+        },
+        StatusCodes.Status202Accepted);
 }
 
 /// <summary>A client that is present in a group.</summary>

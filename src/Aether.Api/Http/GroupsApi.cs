@@ -102,7 +102,7 @@ internal sealed class GroupsApi(
         var outcome = await mediator.Send(new Disconnect(group, client), cancellationToken).ConfigureAwait(false);
         return outcome.Rejection is { } rejection
             ? Problems.Of(context, rejection)
-            : Results.Json(new Published(outcome.Instances), statusCode: StatusCodes.Status202Accepted);
+            : Published.Answer(outcome);
     }
 
     private static bool TryReadQuery(

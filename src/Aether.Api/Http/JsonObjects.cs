@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Aether.Api.Http;
 
 /// <summary>
-/// Answers that are written by hand: the host's serializer may drop nulls, and a member's state is JSON already.
+/// Answers that are written by hand: the host's serializer may drop nulls and zeros, and a member's state is JSON already.
 /// </summary>
 internal static class JsonObjects
 {

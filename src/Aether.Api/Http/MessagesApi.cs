@@ -44,7 +44,7 @@ internal sealed class MessagesApi(
         // Over a socket this is an error, for the one who waits for the answer of a client; here the number says it.
         if (outcome.Rejection is { } rejection && rejection.Code != ErrorCode.RecipientOffline)
             return Problems.Of(context, rejection);
-        return Results.Json(Published.Of(outcome), statusCode: StatusCodes.Status202Accepted);
+        return Published.Answer(outcome);
     }
 
     /// <summary>What a client may send over its connection but nobody can without one.</summary>

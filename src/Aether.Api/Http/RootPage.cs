@@ -18,15 +18,15 @@ internal static class RootPage
         app.MapMethods("/", [HttpMethods.Get, HttpMethods.Head], (HttpContext context) => toConsole
             // Relative to the address as it was asked for: a proxy may have taken a prefix away.
             ? Results.Redirect("." + ConsolePages.Route)
-            : Results.Json(new
+            : JsonObjects.Answer(writer =>
             {
-                name = "Aether Realtime",
-                version = InstanceStatus.Release,
-                protocol = "3",
-                openapi = "openapi/v1.json",
-                asyncapi = "asyncapi.json",
-                reference = "scalar",
-                health = "health/ready",
+                writer.WriteString("name"u8, "Aether Realtime");
+                writer.WriteString("version"u8, InstanceStatus.Release);
+                writer.WriteString("protocol"u8, "3");
+                writer.WriteString("openapi"u8, "openapi/v1.json");
+                writer.WriteString("asyncapi"u8, "asyncapi.json");
+                writer.WriteString("reference"u8, "scalar");
+                writer.WriteString("health"u8, "health/ready");
             })).ExcludeFromDescription();
     }
 }

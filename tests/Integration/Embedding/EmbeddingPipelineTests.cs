@@ -6,6 +6,7 @@ using System.Security.Claims;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Threading.RateLimiting;
 using Aether.Api.WebSockets;
 using Aether.Tests.Integration.Fixtures;
@@ -240,8 +241,13 @@ public sealed class EmbeddingPipelineTests
     [Fact]
     public async Task Answers_KeepTheirShape_GivenAHostsOwnWayToWriteJson()
     {
-        await using var host = await EmbeddingApp.StartAsync(builder => builder.Services.ConfigureHttpJsonOptions(
-            json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper));
+        await using var host = await EmbeddingApp.StartAsync(builder => builder.Services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper;
+            json.SerializerOptions.DictionaryKeyPolicy = JsonNamingPolicy.KebabCaseUpper;
+            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault;
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.WriteAsString;
+        }));
         using var message = new StringContent(
             EmbeddingApp.Message("m", "aether"), Encoding.UTF8, "application/json");
 
@@ -252,6 +258,14 @@ public sealed class EmbeddingPipelineTests
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         var problem = JsonDocument.Parse(await refused.Content.ReadAsStringAsync(Cancellation)).RootElement;
         Assert.Equal((400, "limit"), (problem.GetProperty("status").GetInt32(), problem.GetProperty("field").GetString()));
+        using var lost = await host.CreateClient().GetAsync("v3/groups/g1/messages?after=other:1", Cancellation);
+        var gone = JsonDocument.Parse(await lost.Content.ReadAsStringAsync(Cancellation)).RootElement;
+        Assert.Equal(
+            (410, "after", "epoch"),
+            (gone.GetProperty("status").GetInt32(), gone.GetProperty("field").GetString(), gone.GetProperty("reason").GetString()));
+        using var socket = await host.ConnectAsync();
+        using var removed = await host.CreateClient().DeleteAsync("v3/groups/g1/clients/c1", Cancellation);
+        Assert.Equal("""{"instances":1}""", await removed.Content.ReadAsStringAsync(Cancellation));
         Assert.Equal(HttpStatusCode.OK, (await host.CreateClient().GetAsync("openapi/v1.json", Cancellation)).StatusCode);
     }
 

@@ -1,5 +1,5 @@
 using System.Net;
-using System.Net.Http.Json;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Aether.Tests.Integration.Fixtures;
 using Microsoft.AspNetCore.Builder;
@@ -34,10 +34,14 @@ public sealed class HttpRootTests
     [InlineData("Development", "false")]
     public async Task Root_SaysWhatIsHere_WhereTheConsoleIsNotForEverybody(string environment, string console)
     {
-        using var host = HttpHost.Open(environment: environment, settings: ("Console:Enabled", console));
+        using var host = HttpHost.Open(
+            replace: services => services.ConfigureHttpJsonOptions(
+                json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper),
+            environment: environment,
+            settings: ("Console:Enabled", console));
         var client = host.CreateClient();
 
-        var said = (await client.GetFromJsonAsync<JsonObject>("/", Cancellation))!;
+        var said = JsonNode.Parse(await client.GetStringAsync("/", Cancellation))!;
 
         Assert.Equal("Aether Realtime", (string?)said["name"]);
         Assert.Matches(@"^\d+\.\d+\.\d+$", (string?)said["version"]);
