@@ -191,7 +191,8 @@ public static class AetherRealtimeServices
         public void PostConfigure(string? name, HostOptions host)
         {
             var needed = options.Value.Drain.Value + Rest;
-            if (host.ShutdownTimeout < needed)
+            // One without an end is written as less than nothing.
+            if (host.ShutdownTimeout != Timeout.InfiniteTimeSpan && host.ShutdownTimeout < needed)
                 host.ShutdownTimeout = needed;
         }
     }

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 using Xunit;
 
@@ -106,6 +107,21 @@ public sealed class EmbeddingServicesTests
             "g1", new RealtimeMessage { Msg = "from the host" }, Cancellation);
         Assert.Equal("from the host", (string?)(await socket.ReceiveAsync())["msg"]);
         Assert.Equal([typeof(Ask)], seen);
+    }
+
+    [Theory]
+    [InlineData(5, 40)]
+    [InlineData(60, 60)]
+    // Without an end.
+    [InlineData(-0.001, -0.001)]
+    public async Task ShutdownTimeout_IsRaised_WhereItIsShorterThanTheDrain(double seconds, double then)
+    {
+        await using var host = await EmbeddingApp.StartAsync(builder => builder.Services.Configure<HostOptions>(
+            options => options.ShutdownTimeout = TimeSpan.FromSeconds(seconds)));
+
+        var options = host.Services.GetRequiredService<IOptions<HostOptions>>().Value;
+
+        Assert.Equal(TimeSpan.FromSeconds(then), options.ShutdownTimeout);
     }
 
     private static async Task<EmbeddingApp> StartSharingAsync(ConnectionMultiplexer connection)
