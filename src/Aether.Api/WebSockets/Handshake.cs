@@ -21,18 +21,28 @@ internal readonly record struct Handshake(VisionId Group, VisionId Client, Profi
             return new("group_id", VisionId.Rule);
         if (!VisionId.TryParse(context.GetRouteValue("client_id") as string, out var client))
             return new("client_id", VisionId.Rule);
-        if (!RoleNames.TryParse(query["role"], out var role))
+        if (!TryReadOne(query, "role", out string? name) || !RoleNames.TryParse(name, out var role))
             return new("role", RoleNames.Rule);
-        if ((string?)query["echo"] is not (null or "on" or "off"))
+        if (!TryReadOne(query, "echo", out string? echo) || echo is not (null or "on" or "off"))
             return new("echo", "must be on or off");
         if (ResumeQuery.TryRead(query, out var resume) is { } wrong)
             return wrong;
         var profile = new Profile(
             Full: context.WebSockets.WebSocketRequestedProtocols.Contains(Access.Subprotocols.Full),
-            Echo: query["echo"] != "off",
+            Echo: echo != "off",
             role);
         handshake = new(group, client, profile, resume);
         return null;
+    }
+
+    /// <summary>
+    /// Reads a parameter that may be there once. One that is there twice is joined where it is read as a text, and an
+    /// empty one is left out of that.
+    /// </summary>
+    private static bool TryReadOne(IQueryCollection query, string name, out string? value)
+    {
+        value = query.TryGetValue(name, out var values) && values.Count == 1 ? values[0] : null;
+        return values.Count <= 1;
     }
 
     /// <summary>Takes the only role that is granted, unless another one was asked for.</summary>
