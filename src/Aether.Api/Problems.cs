@@ -62,8 +62,6 @@ internal static class Problems
             var code when code == ErrorCode.Forbidden => Forbidden(rejection.Text, rejection.Field),
             var code when code == ErrorCode.RecipientOffline =>
                 Of(StatusCodes.Status404NotFound, "Not found", rejection.Text),
-            var code when code == ErrorCode.StaleTerm =>
-                Of(StatusCodes.Status409Conflict, "Conflict", rejection.Text, rejection.Field),
             var code when code == ErrorCode.BackplaneUnavailable =>
                 Of(StatusCodes.Status503ServiceUnavailable, "Unavailable", rejection.Text),
             var code when code == ErrorCode.NotFound => Of(StatusCodes.Status404NotFound, "Not found", rejection.Text),

@@ -150,4 +150,13 @@ internal sealed record Problem(
     string Detail,
     [property: JsonPropertyName("field")]
     [property: Description("The field or parameter that is wrong; absent if it is none")]
-    string? Field = null);
+    string? Field = null,
+    [property: JsonPropertyName("code")]
+    [property: Description("Where the status alone does not say it: the protocol's code, such as no_recipients or stale_term of a 409")]
+    string? Code = null,
+    [property: JsonPropertyName("reason")]
+    [property: Description("Of a 410: trimmed, expired, too_many or epoch")]
+    string? Reason = null,
+    [property: JsonPropertyName("pos")]
+    [property: Description("Of a 410: where what is kept ends; null where nothing is")]
+    string? Pos = null);

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Aether.Api.Access;
-using Aether.Application.Presence;
+using Aether.Application.History;
+using Aether.Application.Pipeline;
 using Aether.Application.Wire;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
@@ -66,8 +67,10 @@ internal static partial class OpenApiDescription
         Example(Operation(document, HttpApi.ClientRoute, HttpMethod.Get, "readClient"), "200", Examples.Client);
         Example(Operation(document, HttpApi.ClientRoute, HttpMethod.Delete, "removeClient"), "202", Examples.Published);
         Operation(document, HttpApi.TraceRoute, HttpMethod.Get, "traceClient");
-        Example(
-            Operation(document, HttpApi.GroupMessagesRoute, HttpMethod.Get, "readMessages"), "200", Examples.KeptMessages);
+        var messages = Operation(document, HttpApi.GroupMessagesRoute, HttpMethod.Get, "readMessages");
+        Describe(messages, "after", "A position: only what follows it; else from the oldest there is", SchemaOf(document, "position"));
+        DescribeLimit(messages, ReadMessages.DefaultLimit);
+        Example(messages, "200", Examples.KeptMessages);
         Example(Operation(document, HttpApi.LeaseRoute, HttpMethod.Get, "readLease"), "200", Examples.Lease);
         Example(Operation(document, HttpApi.LeaseRoute, HttpMethod.Delete, "takeLease"), "200", Examples.FreeLease);
         foreach (var parameter in document.Paths.Values.SelectMany(path => path.Operations!.Values)
@@ -161,14 +164,17 @@ internal static partial class OpenApiDescription
             Minimum = "0",
             Default = 0,
         });
+        DescribeLimit(operation, PageRules.MaxLimit);
+    }
+
+    private static void DescribeLimit(OpenApiOperation operation, int otherwise) =>
         Describe(operation, "limit", "How many at most", new()
         {
             Type = JsonSchemaType.Integer,
             Minimum = "1",
-            Maximum = RosterQuery.MaxLimit.ToString(System.Globalization.CultureInfo.InvariantCulture),
-            Default = RosterQuery.MaxLimit,
+            Maximum = PageRules.MaxLimit.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            Default = otherwise,
         });
-    }
 
     private static void Describe(OpenApiOperation operation, string name, string description, OpenApiSchema schema)
     {

@@ -255,6 +255,26 @@ public sealed class CommandHttpTests
     }
 
     [Theory]
+    [InlineData(Commands, """{"cmd":"x","role":"worker"}""", "no_recipients", null)]
+    [InlineData(Commands, """{"cmd":"x","to":["a"],"lease":{"name":"l","term":1}}""", "stale_term", "lease")]
+    [InlineData(
+        "/v3/messages",
+        """
+        {"msg_type":"cmd","target":"group","from_id":"a","group_id":"g1","cmd":"x","payload":{},
+        "sent_at":"2026-01-01T00:00:00Z","lease":{"name":"l","term":1}}
+        """,
+        "stale_term",
+        "lease")]
+    public async Task Conflict_SaysItsCode(string path, string body, string code, string? field)
+    {
+        await using var host = HttpHost.Open();
+        using var http = host.CreateClient();
+        using var response = await PostAsync(http, path, body);
+        var problem = await BodyAsync(response, HttpStatusCode.Conflict);
+        Assert.Equal((code, field), ((string?)problem["code"], (string?)problem["field"]));
+    }
+
+    [Theory]
     [InlineData(null, 401)]
     [InlineData(HttpHost.Plain, 403)]
     [InlineData(HttpHost.Broadcasting, 403)]

@@ -69,6 +69,48 @@ public sealed partial class HttpDocumentsTests
     }
 
     [Fact]
+    public async Task OpenApi_DescribesEveryParameter_WithItsRule()
+    {
+        using var host = HttpHost.Open();
+        var document = await GetAsync(host.CreateClient(), "/openapi/v1.json");
+
+        var operations = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()).Select(one => one.Value!);
+        Assert.All(operations.SelectMany(one => one["parameters"]?.AsArray() ?? []), parameter =>
+        {
+            string named = parameter!.ToJsonString();
+            Assert.True((string?)parameter["description"] is { Length: > 0 }, named);
+            var schema = parameter["schema"]!;
+            Assert.True((schema["pattern"] ?? schema["enum"] ?? schema["minimum"]) is not null, named);
+        });
+        var limit = document["paths"]!["/v3/groups/{group_id}/messages"]!["get"]!["parameters"]!.AsArray()
+            .Single(parameter => (string?)parameter!["name"] == "limit")!["schema"]!;
+        Assert.Equal((1, 500, 100), ((int)limit["minimum"]!, (int)limit["maximum"]!, (int)limit["default"]!));
+    }
+
+    [Fact]
+    public async Task OpenApi_HasAllThatAProblemHas()
+    {
+        using var host = HttpHost.Open();
+        var client = host.CreateClient();
+        var schema = (await GetAsync(client, "/openapi/v1.json"))["components"]!["schemas"]!["Problem"]!;
+        using var command = new StringContent(
+            """{"cmd":"x","to":["a"],"lease":{"name":"l","term":1}}""", Encoding.UTF8, "application/json");
+        using var conflict = await client.PostAsync("/v3/groups/g1/commands", command, Cancellation);
+        using var gone = await client.GetAsync("/v3/groups/g1/messages?after=other:1", Cancellation);
+
+        var (refused, lost) = (await ProblemAsync(conflict), await ProblemAsync(gone));
+
+        Assert.Equal((HttpStatusCode.Conflict, HttpStatusCode.Gone), (conflict.StatusCode, gone.StatusCode));
+        Assert.Equal(Names(refused).Union(Names(lost)).Order(), Names(schema["properties"]!));
+        Assert.Equal(
+            Names(refused).Intersect(Names(lost)).Where(name => name != "field"),
+            schema["required"]!.AsArray().Select(name => (string?)name).Order());
+
+        static async Task<JsonNode> ProblemAsync(HttpResponseMessage response) =>
+            (await response.Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
+    }
+
+    [Fact]
     public async Task OpenApi_ShowsExamples_ThatTheServerTakesAndGives()
     {
         using var host = HttpHost.Open();
