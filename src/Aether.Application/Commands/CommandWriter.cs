@@ -39,23 +39,11 @@ internal static class CommandWriter
         writer.WriteNumber("version"u8, command.Version);
     }
 
-    /// <summary>A command and as many of its executions as fit.</summary>
-    public static ReadOnlyMemory<byte> WriteState(CommandState state, int maxBytes)
-    {
-        var buffer = new ArrayBufferWriter<byte>(1_024);
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            WriteState(writer, state, maxBytes);
-            writer.WriteEndObject();
-        }
-        return buffer.WrittenMemory;
-    }
-
     /// <summary>
     /// A command and as many of its executions as fit, one at least: <c>limit</c> is how many at most, never a promise.
     /// </summary>
-    public static void WriteState(Utf8JsonWriter writer, CommandState state, int maxBytes)
+    /// <returns>How many executions there are.</returns>
+    public static int WriteState(Utf8JsonWriter writer, CommandState state, int maxBytes)
     {
         WriteSummary(writer, state.Command);
         writer.WriteStartArray("executions"u8);
@@ -71,6 +59,7 @@ internal static class CommandWriter
             count++;
         }
         writer.WriteEndArray();
+        return count;
     }
 
     /// <summary>
@@ -96,21 +85,9 @@ internal static class CommandWriter
         WriteState(writer, new CommandState(command, changes), int.MaxValue);
     }
 
-    /// <summary>Some commands, as many as fit.</summary>
-    public static ReadOnlyMemory<byte> WriteListing(CommandListing listing, int maxBytes)
-    {
-        var buffer = new ArrayBufferWriter<byte>(1_024);
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartObject();
-            WriteListing(writer, listing, maxBytes);
-            writer.WriteEndObject();
-        }
-        return buffer.WrittenMemory;
-    }
-
     /// <summary>Some commands, as many as fit, one at least.</summary>
-    public static void WriteListing(Utf8JsonWriter writer, CommandListing listing, int maxBytes)
+    /// <returns>How many commands there are.</returns>
+    public static int WriteListing(Utf8JsonWriter writer, CommandListing listing, int maxBytes)
     {
         writer.WriteStartArray("commands"u8);
         var one = new ArrayBufferWriter<byte>(512);
@@ -126,6 +103,7 @@ internal static class CommandWriter
         }
         writer.WriteEndArray();
         writer.WriteNumber("total"u8, listing.Total);
+        return count;
     }
 
     /// <summary>

@@ -72,10 +72,9 @@ internal sealed class GetCommandHandler(
         if (answer.Rejection is not null)
             return Outcome.Rejected(CommandQuestions.InPayload(answer.Rejection));
         await pacing.WaitAsync(answer.Value.Executions.Count).ConfigureAwait(false);
-        return Reply(
-            request,
-            CommandWriter.WriteState(answer.Value, maxBytes),
-            answer.Value.Executions.Count / GetRosterHandler.MembersForOneMessage);
+        int count = 0;
+        var written = PayloadWriter.Write(writer => count = CommandWriter.WriteState(writer, answer.Value, maxBytes));
+        return Reply(request, written, count / GetRosterHandler.MembersForOneMessage);
     }
 }
 
@@ -107,10 +106,9 @@ internal sealed class GetCommandsHandler(
         if (answer.Rejection is not null)
             return Outcome.Rejected(CommandQuestions.InPayload(answer.Rejection));
         await pacing.WaitAsync(answer.Value.Commands.Count).ConfigureAwait(false);
-        return Reply(
-            request,
-            CommandWriter.WriteListing(answer.Value, maxBytes),
-            answer.Value.Commands.Count / GetRosterHandler.MembersForOneMessage);
+        int count = 0;
+        var written = PayloadWriter.Write(writer => count = CommandWriter.WriteListing(writer, answer.Value, maxBytes));
+        return Reply(request, written, count / GetRosterHandler.MembersForOneMessage);
     }
 }
 

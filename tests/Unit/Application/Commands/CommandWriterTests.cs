@@ -37,12 +37,13 @@ public sealed class CommandWriterTests
         var executions = Enumerable.Range(0, 3).Select(i => Execution(i, version: 1, resultBytes: 900)).ToList();
         var state = new CommandState(new CommandRun(new CommandPlan(), 3).Command.Summarize(), executions);
 
-        var json = JsonNode.Parse(CommandWriter.WriteState(state, maxBytes).Span)!;
+        var json = Write(writer => Assert.Equal(written, CommandWriter.WriteState(writer, state, maxBytes)));
 
         Assert.Equal(
             executions.Take(written).Select(one => one.Member.Value),
             json["executions"]!.AsArray().Select(one => (string)one!["client_id"]!));
-        Assert.Empty(JsonNode.Parse(CommandWriter.WriteState(state with { Executions = [] }, maxBytes).Span)!["executions"]!.AsArray());
+        var none = Write(writer => Assert.Equal(0, CommandWriter.WriteState(writer, state with { Executions = [] }, maxBytes)));
+        Assert.Empty(none["executions"]!.AsArray());
     }
 
     [Theory]
@@ -52,7 +53,8 @@ public sealed class CommandWriterTests
     public void Listing_HasAsManyAsFit_AndOneInAnyCase(int maxBytes, int written)
     {
         var command = new CommandRun(new CommandPlan(), 3).Command.Summarize();
-        var json = JsonNode.Parse(CommandWriter.WriteListing(new CommandListing([command, command, command], 7), maxBytes).Span)!;
+        var listing = new CommandListing([command, command, command], 7);
+        var json = Write(writer => Assert.Equal(written, CommandWriter.WriteListing(writer, listing, maxBytes)));
         Assert.Equal((written, 7), (json["commands"]!.AsArray().Count, (int)json["total"]!));
     }
 
