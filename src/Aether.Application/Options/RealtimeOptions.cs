@@ -18,7 +18,8 @@ public sealed class RealtimeOptions
     public IList<string>? AnonymousPermissions { get; set; }
 
     /// <summary>
-    /// The origins that browsers may connect from, as <c>https://host[:port]</c>. Not set: not asked for. Empty: none.
+    /// The origins of the pages that may connect, as <c>https://host[:port]</c>. Not set: any page that has a key; where no
+    /// key is asked, only the server's own pages, and on this machine those of this machine. Empty: none.
     /// </summary>
     public IList<string>? AllowedOrigins { get; set; }
 
