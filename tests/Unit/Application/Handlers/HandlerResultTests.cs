@@ -36,8 +36,16 @@ public sealed class HandlerResultTests
     [InlineData("\u00e9")]
     [InlineData("caf\u00e9")]
     [InlineData("a1234567890123456789012345678901234567890123456789012345678901234")]
-    public void Refusal_IsRefused_GivenACodeThatIsNone(string code) =>
-        Assert.Throws<ArgumentException>(() => new Refusal("no", code));
+    public void Refusal_IsRefused_GivenACodeThatIsNone(string code)
+    {
+        var refused = Assert.Throws<ArgumentException>(() => new Refusal("no", code));
+
+        Assert.Contains("1 to 64 of a-z, 0-9 and _, the first a letter", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is 1 to 64 of `a-z 0-9 _`, the first a letter",
+            Repository.Read("docs/embedding.md"),
+            StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Refusal_IsRefused_GivenNoTextOrTooMuch()
