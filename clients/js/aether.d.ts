@@ -316,6 +316,7 @@ export interface CommandSummary {
         [status in ExecutionStatus]?: number;
     };
     created_at: string;
+    deadline: string;
     ended_at?: string;
     version: number;
 }

@@ -75,6 +75,7 @@ test("the types are those of one's own commands and states", () => inFolder(fold
       progress({ speed, attempt: execution?.attempt });
     });
     me.on("lease", ({ name, holder }) => [name, holder?.length]);
+    me.commands().then(({ commands: [one] }) => [one!.created_at.length, one!.deadline.length, one!.ended_at?.length]);
     const plain: Connection = connect({ group: "g" });
     plain.send({ msg: "x", payload: { any: 1 } }); plain.on("cmd:anything", message => message.reply({}));
     (async () => { (await me.opened).close(); await me.opened({ timeout: 5 }); })();

@@ -118,6 +118,7 @@ export interface CommandSummary {
   batch: number;
   counts: { [status in ExecutionStatus]?: number };
   created_at: string;
+  deadline: string;
   ended_at?: string;
   version: number;
 }
