@@ -28,6 +28,7 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
     private ValueTask<bool> sending;
     private TaskCompletionSource? drained;
     private HeldBack? heldBack;
+    private (int Bytes, TaskCompletionSource Found)? wanted;
 
     /// <summary>Whether frames wait: until the connection is open, and while its peer takes too little.</summary>
     public bool Pending => Volatile.Read(ref pending);
@@ -114,8 +115,24 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
         Flush();
     }
 
+    /// <summary>
+    /// Says when there is room for so many bytes that can wait: half of the queue is left to what cannot. Nobody waits for
+    /// an output that takes no more.
+    /// </summary>
+    public void WaitForRoom(int bytes, TaskCompletionSource found)
+    {
+        wanted = (bytes, found);
+        TellOfRoom();
+    }
+
     /// <summary>Sends what was written, unless a send is pending already.</summary>
     public void Flush()
+    {
+        SendWhatWaits();
+        TellOfRoom();
+    }
+
+    private void SendWhatWaits()
     {
         while (!pending)
         {
@@ -150,6 +167,17 @@ internal sealed class ConnectionOutput(SendQueueOptions limits, SocketConnection
         else
             drained = whenDrained;
     }
+
+    private void TellOfRoom()
+    {
+        if (wanted is not var (bytes, found) || !HasRoom(bytes))
+            return;
+        wanted = null;
+        found.TrySetResult();
+    }
+
+    private bool HasRoom(int bytes) => ended || broken || (!pending && heldBack is null) || waiting is not { Count: > 0 }
+        || (waiting.Count < limits.Messages / 2 && waitingBytes + bytes <= limits.Bytes / 2);
 
     private void Keep(Frame frame)
     {

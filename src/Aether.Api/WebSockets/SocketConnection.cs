@@ -17,6 +17,8 @@ internal abstract partial class SocketConnection : Connection
     private CloseReason? reason;
     private long closingSince;
     private long flushingSince;
+    private int putBytes;
+    private int putFrames;
 
     /// <summary>Creates a connection that is not open yet: what is sent to it waits.</summary>
     /// <param name="services">What every connection shares.</param>
@@ -88,6 +90,29 @@ internal abstract partial class SocketConnection : Connection
         // Through the queue like any frame: an action of the loop would overtake answers that are already under way.
         if (TryDecide(why))
             _ = Loop.SendAsync(this, Frame.OfClose(why)).AsTask();
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask WaitForRoomAsync(int bytes)
+    {
+        // A quarter of the queue goes without a look at it, which the loop would have to take between two of its batches.
+        var queue = Services.Limits.SendQueue;
+        if (putBytes + bytes <= queue.Bytes / 4 && putFrames < queue.Messages / 4)
+        {
+            putBytes += bytes;
+            putFrames++;
+            return default;
+        }
+        (putBytes, putFrames) = (bytes, 1);
+        return LookForRoomAsync(bytes);
+    }
+
+    private async ValueTask LookForRoomAsync(int bytes)
+    {
+        var found = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Behind what was put before, which takes room as well.
+        await Loop.RunAfterAsync(() => output.WaitForRoom(bytes, found)).ConfigureAwait(false);
+        await found.Task.ConfigureAwait(false);
     }
 
     /// <summary>Completes when everything written is on its way and the loop will not use the transport again.</summary>

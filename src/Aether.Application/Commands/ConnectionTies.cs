@@ -33,6 +33,9 @@ internal sealed class ConnectionTies(
     private readonly HashSet<(VisionId Group, ExecutionId Execution)> holding = [];
     private bool isOver;
 
+    // Completes when the part that was put last is: one of one watch at a time.
+    private Task told = Task.CompletedTask;
+
     /// <summary>Takes what an answer makes of the connection.</summary>
     public void Take(ConnectionTie tie)
     {
@@ -83,8 +86,13 @@ internal sealed class ConnectionTies(
                 watch.Dispose();
                 watching.Remove(oldest);
             }
-            watching.Add(key, watches.Watch(
-                asked.GroupId, asked.CommandId, asked.After, page => TellAsync(asked, page)));
+            CommandWatch? own = null;
+            own = watches.Watch(
+                asked.GroupId,
+                asked.CommandId,
+                asked.After,
+                page => TellAsync(asked, page, () => Volatile.Read(ref own)?.IsOver == true));
+            watching.Add(key, own);
         }
     }
 
@@ -104,15 +112,34 @@ internal sealed class ConnectionTies(
             runner.Run(runner.LoseHolderAsync(held.GroupId, held.Execution, holder));
     }
 
-    private async ValueTask TellAsync(WatchingCommand watching, CommandPage page)
+    /// <summary>
+    /// Tells it what changed, part by part, each when there is room for it: a page of results is longer than what may wait
+    /// for a connection, and all that it watches can change at once.
+    /// </summary>
+    private async ValueTask TellAsync(WatchingCommand watching, CommandPage page, Func<bool> isLetGo)
     {
         var payloads = page.Command is { } command
             ? CommandWriter.WriteEvents(command, page.Executions, maxBytes)
             : [CommandWriter.WriteGone(watching.CommandId, CommandRejections.NotFound)];
         foreach (var payload in payloads)
         {
-            var told = messages.CommandEvent(connection.ClientId, watching.GroupId, payload);
-            await connection.Loop.SendAsync(connection, Frame.Of(told)).ConfigureAwait(false);
+            var part = Frame.Of(messages.CommandEvent(connection.ClientId, watching.GroupId, payload));
+            var through = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            await Interlocked.Exchange(ref told, through.Task).ConfigureAwait(false);
+            try
+            {
+                // Whoever has asked again meanwhile is told by another watch, and nothing older behind that.
+                if (isLetGo())
+                    return;
+                await connection.WaitForRoomAsync(part.Bytes.Length).ConfigureAwait(false);
+                if (isLetGo())
+                    return;
+                await connection.Loop.SendAsync(connection, part).ConfigureAwait(false);
+            }
+            finally
+            {
+                through.TrySetResult();
+            }
         }
     }
 }

@@ -71,6 +71,13 @@ internal abstract class Connection
     /// <summary>Closes it; only the first reason counts.</summary>
     public abstract void Close(CloseReason why);
 
+    /// <summary>
+    /// Waits, with what is long and can wait, until there is room for it behind what was put before: its peer may read as
+    /// slowly as it likes then. One call at a time.
+    /// </summary>
+    /// <param name="bytes">How long it is.</param>
+    public virtual ValueTask WaitForRoomAsync(int bytes) => default;
+
     /// <summary>Writes a frame to the output, or keeps it until the output takes more.</summary>
     protected internal abstract void Write(Frame frame);
 

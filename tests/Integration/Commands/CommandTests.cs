@@ -1,5 +1,10 @@
 using System.Net;
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json.Nodes;
 using Aether.Application.Ports;
+using Aether.Domain;
+using Aether.Domain.Commands;
 using Aether.Tests.Integration.Fixtures;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
@@ -124,6 +129,38 @@ public sealed class CommandTests
         Assert.Equal(
             ["b"],
             again.EventsOf(id).SelectMany(one => one["changes"]!.AsArray()).Select(one => (string?)one!["client_id"]).Distinct());
+    }
+
+    [Fact]
+    public async Task Watch_TellsAll_GivenMoreResultsThanMayWaitForAClientThatReadsSlowly()
+    {
+        const int Members = 500;
+        await using var host = HttpHost.Open(settings: ("SendQueue:Bytes", "131072"));
+        await EndAsync(host, "c1", Members, resultBytes: 16_000);
+        using var slow = await host.ConnectAsync("g1", "boss", "role=controller", receiveBuffer: 16_384);
+
+        await slow.SendAsync(
+            """{"msg_type":"cmd","target":"direct","from_id":"boss","to_id":"aether","group_id":"g1","cmd":"command.watch","id":"q1","payload":{"command_id":"c1"},"sent_at":"2026-01-02T03:04:05Z"}""");
+
+        var told = new HashSet<string>();
+        byte[] buffer = new byte[262_144];
+        while (told.Count < Members)
+        {
+            int length = 0;
+            ValueWebSocketReceiveResult part;
+            do
+            {
+                // A little at a time, as over a line that is slower than the server.
+                part = await slow.ReceiveAsync(
+                    buffer.AsMemory(length, Math.Min(1_024, buffer.Length - length)), TestContext.Current.CancellationToken);
+                length += part.Count;
+            }
+            while (!part.EndOfMessage);
+            Assert.True(part.MessageType == WebSocketMessageType.Text, $"closed with {slow.CloseStatus} after {told.Count}");
+            var message = JsonNode.Parse(buffer.AsSpan(0, length))!;
+            if ((string?)message["cmd"] == "command.event")
+                told.UnionWith(message["payload"]!["changes"]!.AsArray().Select(static one => (string)one!["client_id"]!));
+        }
     }
 
     [Fact]
@@ -568,5 +605,37 @@ public sealed class CommandTests
         Assert.Equal(300, said.Count(one => (string?)one!["status"] == "undeliverable"));
         // Two hundred words of progress in much less than that: the last one of each tenth of a second.
         Assert.InRange(said.Count(one => (string?)one!["status"] == "in_progress"), 1, 60);
+    }
+
+    /// <summary>A command that all members have carried out, with results of this length.</summary>
+    private static async Task EndAsync(HttpHost host, string id, int members, int resultBytes)
+    {
+        var store = host.Services.GetRequiredService<ICommandStore>();
+        var group = VisionId.Parse("g1");
+        var order = new CommandOrder
+        {
+            Id = id,
+            GroupId = group,
+            FromId = VisionId.Parse("boss"),
+            Cmd = "work",
+            Payload = "{}"u8.ToArray(),
+            Plan = new CommandPlan(),
+        };
+        VisionId[] all = [.. Enumerable.Range(0, members).Select(static i => VisionId.Parse("m" + i))];
+        await store.StartAsync(order, all, TestContext.Current.CancellationToken);
+        byte[] result = Encoding.UTF8.GetBytes($"{{\"x\":\"{new string('x', resultBytes)}\"}}");
+        for (int i = 0; i < members; i++)
+        {
+            var report = new ExecutionReport
+            {
+                Index = i,
+                Member = all[i],
+                By = "i1/w",
+                Attempt = 1,
+                Status = ExecutionStatus.Succeeded,
+                Result = result,
+            };
+            await store.ApplyAsync(group, id, new MemberReported(report), TestContext.Current.CancellationToken);
+        }
     }
 }

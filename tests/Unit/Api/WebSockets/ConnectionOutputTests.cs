@@ -2,11 +2,15 @@ using System.IO.Pipelines;
 using Aether.Api;
 using Aether.Api.WebSockets;
 using Aether.Application;
+using Aether.Application.Commands;
 using Aether.Application.Delivery;
 using Aether.Application.History;
 using Aether.Application.Pipeline;
+using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
+using Aether.Domain.Commands;
+using Aether.Infrastructure.InMemory;
 using MediatR;
 using Microsoft.Extensions.Logging.Abstractions;
 using NSubstitute;
@@ -142,6 +146,88 @@ public sealed class ConnectionOutputTests
     }
 
     [Fact]
+    public async Task WaitForRoom_WaitsUntilThePeerTakesMore_AndLeavesHalfToWhatCannotWait()
+    {
+        var connection = Create(bytes: 2_000);
+        connection.Open(new PipeTransportWriter(pipe), null);
+        pipe.Block();
+        await SendAsync(connection, "in the pipe");
+        await pipe.WrittenAsync("in the pipe");
+        await connection.WaitForRoomAsync(900);
+        await SendAsync(connection, new string('a', 900));
+
+        var waiting = connection.WaitForRoomAsync(900).AsTask();
+        await LoopIsThroughAsync();
+        Assert.False(waiting.IsCompleted);
+        await SendAsync(connection, new string('l', 900));
+        await LoopIsThroughAsync();
+        Assert.Null(connection.Reason);
+
+        pipe.Unblock();
+        await waiting.WaitAsync(Eventually.Soon, TestContext.Current.CancellationToken);
+        Assert.Equal(3, pipe.Written.Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WaitForRoom_EndsWithTheConnection(bool isClosed)
+    {
+        var connection = Create(bytes: 2_000);
+        connection.Open(new PipeTransportWriter(pipe), null);
+        pipe.Block();
+        await SendAsync(connection, "in the pipe");
+        await pipe.WrittenAsync("in the pipe");
+        await SendAsync(connection, new string('a', 1_500));
+        var waiting = connection.WaitForRoomAsync(900).AsTask();
+        await LoopIsThroughAsync();
+        Assert.False(waiting.IsCompleted);
+
+        if (isClosed)
+            connection.Close(CloseReason.Restarting);
+        else
+            pipe.Break();
+
+        await waiting.WaitAsync(Eventually.Soon, TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Watchers_AreToldAll_GivenAPeerThatReadsSlowly()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var store = new InMemoryCommandStore(
+            new InMemoryLeaseStore(TimeProvider.System), new CommandOptions(), TimeProvider.System);
+        using var watches = new CommandWatches(store, TimeProvider.System);
+        var messages = new ServerMessages(TimeProvider.System);
+        var runner = new CommandRunner(
+            store, new FakeBus((_, _) => new(PublishResult.To(1))), messages, watches, TimeProvider.System);
+        string[] ids = ["c1", "c2", "c3"];
+        foreach (string id in ids)
+            await EndAsync(store, id, members: 20, resultBytes: 16_000, token);
+        var connection = Create(bytes: 65_536);
+        connection.Open(new PipeTransportWriter(pipe), null);
+        pipe.Block();
+
+        var ties = new ConnectionTies(connection, "i1/1", watches, runner, messages, maxBytes: 60_000);
+        foreach (string id in ids)
+            ties.Take(new WatchingCommand(Some.Group, id, After: 0));
+
+        // One send after the other, and each takes until the one before was looked at.
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                pipe.Unblock();
+                pipe.Block();
+                return connection.Reason is not null || Told() == 3 * 20;
+            },
+            "all is told");
+        Assert.Null(connection.Reason);
+        Assert.Empty(pipe.Faults);
+
+        int Told() => pipe.Written.Sum(static text => text.Split("\"status\":\"succeeded\",\"attempt\"").Length - 1);
+    }
+
+    [Fact]
     public async Task Write_ForgetsWhatWaited_GivenThePeerCaughtUp()
     {
         var connection = Create(messages: 3, bytes: 2_000);
@@ -261,6 +347,36 @@ public sealed class ConnectionOutputTests
         Assert.Equal(["1"], pipe.Written);
         // The loop has survived it, and serves the others.
         await LoopIsThroughAsync();
+    }
+
+    private static async Task EndAsync(
+        InMemoryCommandStore store, string id, int members, int resultBytes, CancellationToken token)
+    {
+        var order = new CommandOrder
+        {
+            Id = id,
+            GroupId = Some.Group,
+            FromId = Some.Client,
+            Cmd = "work",
+            Payload = "{}"u8.ToArray(),
+            Plan = new CommandPlan(),
+        };
+        VisionId[] all = [.. Enumerable.Range(0, members).Select(static i => VisionId.Parse("m" + i))];
+        await store.StartAsync(order, all, token);
+        byte[] result = System.Text.Encoding.UTF8.GetBytes($"{{\"x\":\"{new string('x', resultBytes)}\"}}");
+        for (int i = 0; i < members; i++)
+        {
+            var report = new ExecutionReport
+            {
+                Index = i,
+                Member = all[i],
+                By = "i1/w",
+                Attempt = 1,
+                Status = ExecutionStatus.Succeeded,
+                Result = result,
+            };
+            await store.ApplyAsync(Some.Group, id, new MemberReported(report), token);
+        }
     }
 
     private static async Task SendAsync(ClientConnection connection, params string[] texts)
