@@ -62,7 +62,11 @@ public sealed partial class Command
             return Done(Verdict.Stale, execution, report);
         }
         if (execution.Holder is { } holder && holder != report.By)
-            return Done(Verdict.Stale, execution, report);
+        {
+            // The same end again: the answer was lost with the connection that said it, and it is as this one says.
+            bool isKnown = report.Status.IsEnded() && report.Status == execution.Status;
+            return Done(isKnown ? Verdict.Unchanged : Verdict.Stale, execution, report);
+        }
         if (IsDecided(execution))
             return Done(Verdict.Unchanged, execution, report);
         if (Status.IsEnded())

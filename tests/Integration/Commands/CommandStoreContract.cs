@@ -160,6 +160,26 @@ public abstract class CommandStoreContract : IAsyncLifetime
         Assert.Equal((Sent, 2), (rows[1].Status, rows[1].Attempt));
     }
 
+    [Theory]
+    [InlineData(Succeeded)]
+    [InlineData(Failed)]
+    [InlineData(Rejected)]
+    [InlineData(Canceled)]
+    public async Task Apply_ConfirmsAnEnd_GivenAConnectionThatCameAfterTheOneThatSaidIt(ExecutionStatus end)
+    {
+        string id = await StartAsync(Plan, 2);
+        Assert.Equal(Verdict.Applied, (await SayAsync(One, id, 0, InProgress, by: "x-1")).Transition.Verdict);
+        Assert.Equal(Verdict.Applied, (await SayAsync(One, id, 0, end, by: "x-1")).Transition.Verdict);
+        var again = await SayAsync(Two, id, 0, end, by: "x-2");
+        Assert.Equal((Verdict.Unchanged, end, false), (again.Transition.Verdict, again.Transition.Status, again.Transition.IsCanceled));
+        Assert.Equal(Verdict.Stale, (await SayAsync(Two, id, 0, InProgress, by: "x-2")).Transition.Verdict);
+        Assert.Equal(
+            Verdict.Stale, (await SayAsync(Two, id, 0, end == Failed ? Rejected : Failed, by: "x-2")).Transition.Verdict);
+        await SayAsync(One, id, 1, Succeeded);
+        Assert.Equal(Verdict.Unchanged, (await SayAsync(Two, id, 0, end, by: "x-3")).Transition.Verdict);
+        Assert.Null((await One.GetAsync(Group, id, 0, 1, Token)).Executions[0].Late);
+    }
+
     [Fact]
     public async Task Apply_DecidesOnce_GivenManyWordsAtTwoInstancesAtOnce()
     {
@@ -367,7 +387,7 @@ public abstract class CommandStoreContract : IAsyncLifetime
         Group, id, new SendingConfirmed([.. Enumerable.Range(0, count).Select(i => new SentAttempt(i, 1))]), Token);
 
     private static async Task<CommandChange> SayAsync(
-        ICommandStore store, string id, int index, ExecutionStatus status, int? attempt = null, string more = "")
+        ICommandStore store, string id, int index, ExecutionStatus status, int? attempt = null, string more = "", string? by = null)
     {
         int asked = attempt ?? (await store.GetAsync(Group, id, index, 1, Token)).Executions[0].Attempt;
         var change = await store.ApplyAsync(
@@ -377,7 +397,7 @@ public abstract class CommandStoreContract : IAsyncLifetime
             {
                 Index = index,
                 Member = Messages.Id($"m{index}"),
-                By = $"m{index}-1",
+                By = by ?? $"m{index}-1",
                 Attempt = asked,
                 Status = status,
                 Progress = status == InProgress ? Encoding.UTF8.GetBytes(more) : default,

@@ -52,6 +52,8 @@ local function report()
     return VERDICT.stale
   end
   if one.holder and one.holder ~= by then
+    -- The same end again: the answer was lost with the connection that said it, and it is as this one says.
+    if is_ended(status) and status == one.status then return VERDICT.unchanged end
     holder = one.holder
     return VERDICT.stale
   end

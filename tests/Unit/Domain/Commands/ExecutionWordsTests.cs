@@ -92,7 +92,37 @@ public sealed class ExecutionWordsTests
         Assert.Equal(Verdict.Stale, run.Says("m0", InProgress, by: "second").Verdict);
         Assert.Equal(Verdict.Stale, run.Says("m0", Failed, by: "second").Verdict);
         Assert.Equal(Verdict.Applied, run.Says("m0", Succeeded, by: "first").Verdict);
-        Assert.Equal(Verdict.Stale, run.Says("m0", Succeeded, by: "second").Verdict);
+        Assert.Equal(Verdict.Stale, run.Says("m0", InProgress, by: "second").Verdict);
+        Assert.Equal(Verdict.Stale, run.Says("m0", Failed, by: "second").Verdict);
+    }
+
+    [Theory]
+    [InlineData(Succeeded)]
+    [InlineData(Failed)]
+    [InlineData(Rejected)]
+    [InlineData(Canceled)]
+    public void End_IsConfirmedToAnotherConnection_GivenThatTheAnswerWasLostWithTheOneThatSaidIt(ExecutionStatus end)
+    {
+        var run = new CommandRun(Plan, 2);
+        run.Says("m0", InProgress, by: "first");
+        run.Says("m0", end, by: "first");
+        long version = run.Command.Version;
+        var again = run.Says("m0", end, by: "second");
+        Assert.Equal((Verdict.Unchanged, end, false), (again.Verdict, again.Status, again.IsCanceled));
+        run.Says("m1", Succeeded);
+        Assert.Equal(Verdict.Unchanged, run.Says("m0", end, by: "third").Verdict);
+        Assert.Equal((end, version), (run["m0"].Status, run["m0"].Version));
+        Assert.Null(run["m0"].Late);
+    }
+
+    [Fact]
+    public void End_IsStale_GivenAnotherConnection_AndAnAttemptThatIsOver()
+    {
+        var run = new CommandRun(Plan with { Attempts = 2 }, 1);
+        run.Says("m0", Failed, by: "first");
+        run.Says("m0", Failed, by: "first");
+        Assert.Equal((2, Failed), (run["m0"].Attempt, run["m0"].Status));
+        Assert.Equal(Verdict.Stale, run.Says("m0", Failed, attempt: 1, by: "second").Verdict);
     }
 
     [Fact]
