@@ -29,7 +29,9 @@ internal sealed class ConnectionTies(
     public const int MaxWatches = 1_000;
 
     private readonly Lock sync = new();
-    private readonly Dictionary<(VisionId Group, string Command), CommandWatch> watching = [];
+
+    // In the order in which they were asked for.
+    private readonly OrderedDictionary<(VisionId Group, string Command), CommandWatch> watching = [];
     private readonly HashSet<(VisionId Group, ExecutionId Execution)> holding = [];
     private bool isOver;
 
@@ -82,9 +84,8 @@ internal sealed class ConnectionTies(
                 watching.Remove(other);
             if (watching.Count >= MaxWatches)
             {
-                var (oldest, watch) = watching.First();
-                watch.Dispose();
-                watching.Remove(oldest);
+                watching.GetAt(0).Value.Dispose();
+                watching.RemoveAt(0);
             }
             CommandWatch? own = null;
             own = watches.Watch(

@@ -8,6 +8,7 @@ using Aether.Domain;
 using Aether.Domain.Commands;
 using Aether.Infrastructure.InMemory;
 using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
 using Xunit;
 
 namespace Aether.Tests.Unit.Commands;
@@ -101,6 +102,37 @@ public sealed class CommandRunnerTests : IDisposable
         Assert.Equal(CommandFound.Unavailable, taken?.Status);
     }
 
+    [Fact]
+    public async Task Watches_OverTheLimit_LetGoOfTheOldest_AlsoAfterOneWasAskedForAgain()
+    {
+        var asked = new ConcurrentQueue<IReadOnlyList<string>>();
+        var watched = Substitute.For<ICommandStore>();
+        watched.GetChangesAsync(default, "", default, default, Token).ReturnsForAnyArgs(CommandPage.Unavailable);
+        watched.GetVersionsAsync(default, Arg.Do<IReadOnlyList<string>>(asked.Enqueue), Token).ReturnsForAnyArgs((IReadOnlyList<long>?)null);
+        using var all = new CommandWatches(watched, time);
+        var ties = Ties("i1/a", all);
+        string[] ids = [.. Enumerable.Range(0, ConnectionTies.MaxWatches).Select(static i => "c" + i)];
+        // The first is asked for again, and so the second is the oldest.
+        foreach (string id in ids.Append("c0").Append("new"))
+            ties.Take(new WatchingCommand(Some.Group, id, After: 1));
+
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var running = all.RunAsync(stop.Token);
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                time.Advance(CommandWatches.Pace);
+                return !asked.IsEmpty;
+            },
+            "the watches are looked after");
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+
+        Assert.True(asked.TryPeek(out var left));
+        Assert.Equal(ConnectionTies.MaxWatches, left.Count);
+        Assert.Equal(["c1"], ids.Append("new").Except(left));
+    }
+
     private static ExecutionId Execution(int index) => new(CommandId, index);
 
     private static Message Answer() => Some.Message with
@@ -152,10 +184,10 @@ public sealed class CommandRunnerTests : IDisposable
         }),
         Token);
 
-    private ConnectionTies Ties(string holder)
+    private ConnectionTies Ties(string holder, CommandWatches? own = null)
     {
         var connection = new FakeConnection(Member(0), Some.Group, new DeliveryLoops(1).Next());
-        return new ConnectionTies(connection, holder, watches, runner, new ServerMessages(time), 65_536);
+        return new ConnectionTies(connection, holder, own ?? watches, runner, new ServerMessages(time), 65_536);
     }
 
     /// <summary>A store that cannot be read so many times.</summary>
