@@ -64,10 +64,16 @@ internal sealed partial class Realtime
             new BoundedChannelOptions(1) { SingleReader = true, SingleWriter = true });
         using var watch = watches.Watch(group, id, after, async page =>
         {
-            if (page.Command is { } command)
+            if (page.Command is not { } command)
+                return;
+            try
             {
                 await pages.Writer.WriteAsync(new CommandState(command, page.Executions), cancellationToken)
                     .ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is OperationCanceledException or ChannelClosedException)
+            {
+                // The host reads no more, as it may.
             }
         });
         _ = watch.Over.ContinueWith(
