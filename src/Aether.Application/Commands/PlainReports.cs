@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
 using Aether.Domain.Commands;
 
@@ -48,13 +49,16 @@ internal sealed class PlainReports(ICommandStore store, CommandRunner runner)
             By = connection,
             Attempt = found.Attempt,
             Status = isGood ? ExecutionStatus.Succeeded : ExecutionStatus.Failed,
-            // What is too long for a result reaches the giver in the message itself.
-            Result = isGood && message.Payload.Length <= ExecutionReport.MaxResultBytes ? message.Payload : default,
+            // What is too long or too deep for a result reaches the giver in the message itself.
+            Result = isGood && IsResult(message.Payload.Span) ? message.Payload : default,
             Error = isGood ? null : ErrorOf(message),
         };
         return await runner.ApplyAsync(
             message.GroupId, execution.CommandId, new MemberReported(report), CancellationToken.None).ConfigureAwait(false);
     }
+
+    private static bool IsResult(ReadOnlySpan<byte> payload) =>
+        payload.Length <= ExecutionReport.MaxResultBytes && JsonDepth.IsWithin(payload, ExecutionReport.MaxDepth);
 
     private static ExecutionError ErrorOf(Message message)
     {

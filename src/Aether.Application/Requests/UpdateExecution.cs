@@ -88,8 +88,8 @@ internal static class ExecutionReportReader
     private const string StatusRule = "must be in_progress, succeeded, failed, rejected or canceled";
     private const string ErrorRule = "must be an object with code, 1 to 64 characters, and maybe message, at most 1024";
 
-    private static readonly string ProgressRule = $"must be an object of at most {ExecutionReport.MaxProgressBytes} bytes";
-    private static readonly string ResultRule = $"must be an object of at most {ExecutionReport.MaxResultBytes} bytes";
+    private static readonly string ProgressRule = ObjectRule(ExecutionReport.MaxProgressBytes);
+    private static readonly string ResultRule = ObjectRule(ExecutionReport.MaxResultBytes);
 
     /// <summary>Reads it; whose it is, and which execution is meant, does not stand there.</summary>
     /// <returns>What is wrong with it, if anything.</returns>
@@ -121,6 +121,9 @@ internal static class ExecutionReportReader
         return null;
     }
 
+    private static string ObjectRule(int most) =>
+        $"must be an object of at most {most} bytes, nested at most {ExecutionReport.MaxDepth} deep";
+
     private static bool TryReadObject(JsonElement payload, string name, int most, out ReadOnlyMemory<byte> read)
     {
         read = default;
@@ -129,7 +132,7 @@ internal static class ExecutionReportReader
         if (value.ValueKind != JsonValueKind.Object)
             return false;
         var raw = JsonMarshal.GetRawUtf8Value(value);
-        if (raw.Length > most)
+        if (raw.Length > most || !JsonDepth.IsWithin(raw, ExecutionReport.MaxDepth))
             return false;
         read = raw.ToArray();
         return true;

@@ -9,6 +9,12 @@ public sealed record ExecutionReport
     /// <summary>The longest <see cref="Result"/>, in bytes.</summary>
     public const int MaxResultBytes = 16_384;
 
+    /// <summary>
+    /// How many levels <see cref="Progress"/> and <see cref="Result"/> may have: the answer that tells of a late word has five
+    /// around them, and no message has more than 64.
+    /// </summary>
+    internal const int MaxDepth = 59;
+
     private readonly ExecutionStatus status;
 
     /// <summary>Which of the command's executions.</summary>

@@ -102,6 +102,24 @@ public sealed class CommandRunnerTests : IDisposable
         Assert.Equal(CommandFound.Unavailable, taken?.Status);
     }
 
+    [Theory]
+    [InlineData(59, 0, true)]
+    [InlineData(60, 0, false)]
+    [InlineData(2, 16_384, false)]
+    public async Task AnswerByHand_CountsWithoutItsResult_GivenOneThatIsTooDeepOrTooLong(int depth, int spaces, bool isKept)
+    {
+        await StartAsync(members: 1);
+        string payload = "{\"a\":" + new string('[', depth - 1) + new string(']', depth - 1) + new string(' ', spaces) + "}";
+        var message = Answer() with { Payload = System.Text.Encoding.UTF8.GetBytes(payload) };
+
+        var taken = await new PlainReports(store, runner).TakeAsync(message, Execution(0), "i1/c");
+
+        Assert.Equal(Verdict.Applied, taken?.Transition.Verdict);
+        var page = await store.GetAsync(Some.Group, CommandId, 0, 1, Token);
+        Assert.Equal(ExecutionStatus.Succeeded, page.Executions[0].Status);
+        Assert.Equal(isKept ? payload : "", System.Text.Encoding.UTF8.GetString(page.Executions[0].Result.Span));
+    }
+
     [Fact]
     public async Task Watches_OverTheLimit_LetGoOfTheOldest_AlsoAfterOneWasAskedForAgain()
     {
