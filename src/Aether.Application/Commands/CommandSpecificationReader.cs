@@ -29,9 +29,8 @@ internal static class CommandSpecificationReader
         var fields = new Fields();
         foreach (var property in root.EnumerateObject())
         {
-            if (besides.Contains(property.Name))
-                continue;
-            if (fields.Read(property) is not { } rule)
+            // The caller's own have to be there once as well, or the last of them would win.
+            if ((besides.Contains(property.Name) ? fields.Note(property.Name) : fields.Read(property)) is not { } rule)
                 continue;
             read = null;
             return Refusals.Of(prefix + rule.Field, rule.Rule);
@@ -55,8 +54,8 @@ internal static class CommandSpecificationReader
         {
             string name = property.Name;
             var value = property.Value;
-            if (!seen.Add(name))
-                return (name, "must not be given twice");
+            if (Note(name) is { } twice)
+                return twice;
             // Null is as if it were not there.
             if (value.ValueKind == JsonValueKind.Null)
                 return IsField(name) ? null : (name, Unknown);
@@ -83,6 +82,10 @@ internal static class CommandSpecificationReader
             };
             return rule is null ? null : (name, rule);
         }
+
+        /// <summary>Notes that a field is there.</summary>
+        /// <returns>That it was before, if it was.</returns>
+        public (string Field, string Rule)? Note(string name) => seen.Add(name) ? null : (name, "must not be given twice");
 
         public (string Field, string Rule)? Finish(out CommandSpecification? read)
         {
@@ -222,9 +225,10 @@ internal static class CommandSpecificationReader
             if (value.ValueKind != JsonValueKind.Object)
                 return AbortRule;
             (Amount Failures, bool IsGiven, long MinExecuted) read = (default, false, 1);
+            var given = new HashSet<string>();
             foreach (var property in value.EnumerateObject())
             {
-                bool isGood = property.Name switch
+                bool isGood = given.Add(property.Name) && property.Name switch
                 {
                     "failures" => read.IsGiven = TryReadAmount(property.Value, out read.Failures),
                     "min_executed" => property.Value.ValueKind == JsonValueKind.Null

@@ -118,6 +118,22 @@ public sealed class CommandHttpTests
         Assert.Equal((string?)retry["command_id"], (string?)(await a.ExecutionAsync())["execution"]!["command_id"]);
     }
 
+    [Theory]
+    [InlineData("""{"cmd":"x","to":["a"],"id":"one","id":"two"}""", "id")]
+    [InlineData("""{"cmd":"x","to":["a"],"from_id":"boss","from_id":"chief"}""", "from_id")]
+    [InlineData("""{"cmd":"x","to":["a"],"to":["b"]}""", "to")]
+    [InlineData("""{"cmd":"x","to":["a"],"abort":{"failures":1,"failures":2}}""", "abort")]
+    [InlineData("""{"cmd":"x","to":["a"],"abort":{"failures":1,"min_executed":2,"min_executed":3}}""", "abort")]
+    public async Task Start_RefusesAFieldThatIsGivenTwice(string body, string field)
+    {
+        await using var host = HttpHost.Open();
+        using var http = host.CreateClient();
+        using var response = await PostAsync(http, Commands, body);
+        var refusal = await BodyAsync(response, HttpStatusCode.BadRequest);
+        Assert.Equal(field, (string?)refusal["field"]);
+        Assert.Empty((await GetAsync(http, Commands))["commands"]!.AsArray());
+    }
+
     [Fact]
     public async Task Retry_IsTheSameCommand_GivenTheSameId()
     {
