@@ -137,16 +137,17 @@ internal sealed class CommandsApi(
         if (await JsonBody.ReadAsync(context.Request, maxBytes, cancellationToken).ConfigureAwait(false) is not { } body)
             return JsonBody.TooLarge(maxBytes);
         string? id = null;
+        LeaseClaim? lease = null;
         // There need not be one.
         if (!body.IsEmpty)
         {
             if (JsonBody.Refuse(context) is { } unsupported)
                 return unsupported;
-            if (!TryReadRetry(body, out id, out var refusal))
+            if (!TryReadRetry(body, out id, out lease, out var refusal))
                 return refusal;
         }
         var answer = await mediator
-            .Send(new RetryCommand(admitted.Sender, admitted.Group, commandId, id), cancellationToken)
+            .Send(new RetryCommand(admitted.Sender, admitted.Group, commandId, id, lease), cancellationToken)
             .ConfigureAwait(false);
         return answer.Rejection is { } rejection ? Problems.Of(context, rejection) : Started(context, answer.Value, behind: 2);
     }
@@ -231,22 +232,28 @@ internal sealed class CommandsApi(
         return true;
     }
 
-    /// <summary>Reads the body of a retry, which may name the new command.</summary>
-    private static bool TryReadRetry(ReadOnlyMemory<byte> body, out string? id, out IResult refusal)
+    /// <summary>Reads the body of a retry, which may name the new command, and the lease that its giver has to hold.</summary>
+    private static bool TryReadRetry(
+        ReadOnlyMemory<byte> body, out string? id, out LeaseClaim? lease, out IResult refusal)
     {
-        id = null;
+        (id, lease) = (null, null);
         if (!MessageReader.TryReadObject(body, out var error))
             return QueryText.Refuse(error.Field, error.Rule, out refusal);
         using var document = JsonDocument.Parse(body);
         var root = document.RootElement;
-        bool isThere = false;
+        var seen = new HashSet<string>();
         foreach (var field in root.EnumerateObject())
         {
-            if (field.Name != "id")
+            if (field.Name is not ("id" or "lease"))
                 return QueryText.Refuse(field.Name, "is no field of a retry", out refusal);
-            if (isThere)
-                return QueryText.Refuse("id", "must not be given twice", out refusal);
-            isThere = true;
+            if (!seen.Add(field.Name))
+                return QueryText.Refuse(field.Name, "must not be given twice", out refusal);
+        }
+        if (root.Has("lease", out var named))
+        {
+            if (!MessageParts.TryReadLease(named, out var claim))
+                return QueryText.Refuse("lease", MessageParts.LeaseRule, out refusal);
+            lease = claim;
         }
         return TryReadId(root, out id, out refusal);
     }

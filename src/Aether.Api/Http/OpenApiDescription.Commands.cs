@@ -55,7 +55,8 @@ internal static partial class OpenApiDescription
         var retry = Operation(document, HttpApi.RetryRoute, HttpMethod.Post, "retryCommand");
         retry.RequestBody = new OpenApiRequestBody
         {
-            Description = "A name for the new command, if it has to have one.",
+            Description = "A name for the new command, and the lease that its giver has to hold, if it has to have them: "
+                + "without one that of the command.",
             Content = new Dictionary<string, OpenApiMediaType>
             {
                 [Json] = new OpenApiMediaType
@@ -63,7 +64,11 @@ internal static partial class OpenApiDescription
                     Schema = ToSchema(document, new JsonObject
                     {
                         ["type"] = "object",
-                        ["properties"] = new JsonObject { ["id"] = RequestIdSchema() },
+                        ["properties"] = new JsonObject
+                        {
+                            ["id"] = RequestIdSchema(),
+                            ["lease"] = SharedSchema("command")["properties"]!["lease"]!.DeepClone(),
+                        },
                         ["additionalProperties"] = false,
                     }.ToJsonString()),
                     Example = JsonNode.Parse(CommandExamples.Retry),

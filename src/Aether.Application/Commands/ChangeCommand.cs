@@ -25,7 +25,9 @@ internal sealed record ResumeCommand(Sender Sender, VisionId GroupId, string Id)
 /// <param name="GroupId">The group.</param>
 /// <param name="Id">The command, which has ended.</param>
 /// <param name="RequestId">The sender's own name for the new one: the same one again is the same command.</param>
-internal sealed record RetryCommand(Sender Sender, VisionId GroupId, string Id, string? RequestId)
+/// <param name="Lease">The lease that its giver has to hold; none: that of the command.</param>
+internal sealed record RetryCommand(
+    Sender Sender, VisionId GroupId, string Id, string? RequestId, LeaseClaim? Lease = null)
     : IRequest<Answer<CommandSummary>>;
 
 /// <summary>Cancels.</summary>
@@ -72,6 +74,8 @@ internal sealed class RetryCommandHandler(ICommandStore store, CommandRunner run
                 Id = Guid.CreateVersion7().ToString("N"),
                 FromId = sender.ClientId.IsEmpty ? order.FromId : sender.ClientId,
                 RequestId = request.RequestId,
+                // The term of the order is over as soon as anybody has held the lease since.
+                Lease = request.Lease ?? order.Lease,
                 Plan = order.Plan.ForRetry(found.Value.Counts.Succeeded, members.Count),
             },
             members,

@@ -246,9 +246,7 @@ internal static class CommandSpecificationReader
 
         private string? ReadLease(JsonElement value)
         {
-            var reader = new Utf8JsonReader(JsonMarshal.GetRawUtf8Value(value));
-            reader.Read();
-            if (!MessageParts.TryReadLease(ref reader, out var claim))
+            if (!MessageParts.TryReadLease(value, out var claim))
                 return MessageParts.LeaseRule;
             lease = claim;
             return null;

@@ -15,9 +15,12 @@ internal sealed record AskLease(Sender Sender, Message Message) : IMessageComman
 
 /// <summary>Carries out what was asked, and answers with the lease as it is then.</summary>
 internal sealed class AskLeaseHandler(
-    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
-    : ServerRequestHandler<AskLease>(messages)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages, LeaseGuard? guard = null)
+    : ServerRequestHandler<AskLease>(messages, guard)
 {
+    /// <inheritdoc/>
+    protected override bool IsChange(Message question) => question.Cmd != "lease.get";
+
     /// <inheritdoc/>
     protected override async Task<Outcome> AnswerAsync(
         AskLease request, JsonElement payload, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aether.Application.Commands;
+using Aether.Application.Leases;
 using Aether.Application.Pipeline;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
@@ -39,7 +40,11 @@ internal sealed class StartOwnCommandHandler(
             return Outcome.Rejected(wrong);
         // A lease may stand in the message as well as in the payload, as for every other message.
         if (message.Lease is { } lease)
-            what = what! with { Lease = lease };
+        {
+            if (what!.Lease is { } other && other != lease)
+                return Outcome.Rejected(Refusals.Of("payload.lease", "must be that of the message, which names another one"));
+            what = what with { Lease = lease };
+        }
         var answer = await mediator.Send(
             new Commands.StartCommand(sender, message.GroupId, message.FromId, message.Id, what!), cancellationToken)
             .ConfigureAwait(false);
@@ -114,9 +119,12 @@ internal sealed class GetCommandsHandler(
 
 /// <summary>Changes it, and says what it is then.</summary>
 internal sealed class ChangeCommandHandler(
-    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
-    : ServerRequestHandler<ChangeCommand>(messages)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages, LeaseGuard? guard = null)
+    : ServerRequestHandler<ChangeCommand>(messages, guard)
 {
+    /// <inheritdoc/>
+    protected override bool IsChange(Message question) => question.Cmd != "command.retry";
+
     /// <inheritdoc/>
     protected override async Task<Outcome> AnswerAsync(
         ChangeCommand request, JsonElement payload, CancellationToken cancellationToken)
@@ -129,7 +137,7 @@ internal sealed class ChangeCommandHandler(
         {
             "command.cancel" => new CancelCommand(sender, message.GroupId, id),
             "command.resume" => new ResumeCommand(sender, message.GroupId, id),
-            _ => new RetryCommand(sender, message.GroupId, id, message.Id),
+            _ => new RetryCommand(sender, message.GroupId, id, message.Id, message.Lease),
         };
         var answer = await mediator.Send(change, cancellationToken).ConfigureAwait(false);
         if (answer.Rejection is not null)

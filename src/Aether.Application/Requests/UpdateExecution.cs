@@ -16,9 +16,12 @@ internal sealed record UpdateExecution(Sender Sender, Message Message) : IMessag
 
 /// <summary>Lets it in, and says whether the member has to stop.</summary>
 internal sealed class UpdateExecutionHandler(
-    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages)
-    : ServerRequestHandler<UpdateExecution>(messages)
+    [FromKeyedServices(OwnMediator.Key)] IMediator mediator, ServerMessages messages, LeaseGuard? guard = null)
+    : ServerRequestHandler<UpdateExecution>(messages, guard)
 {
+    /// <inheritdoc/>
+    protected override bool IsChange(Message question) => true;
+
     /// <inheritdoc/>
     protected override async Task<Outcome> AnswerAsync(
         UpdateExecution request, JsonElement payload, CancellationToken cancellationToken)

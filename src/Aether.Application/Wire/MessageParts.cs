@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Aether.Domain;
 using Aether.Domain.Commands;
@@ -57,6 +58,14 @@ internal static class MessageParts
         }
         claim = new LeaseClaim(name, term);
         return !name.IsEmpty && term > 0;
+    }
+
+    /// <summary>The same of a document that was read already.</summary>
+    public static bool TryReadLease(JsonElement value, out LeaseClaim claim)
+    {
+        var reader = new Utf8JsonReader(JsonMarshal.GetRawUtf8Value(value));
+        reader.Read();
+        return TryReadLease(ref reader, out claim);
     }
 
     /// <summary>Reads an execution; what else the object holds is passed over.</summary>

@@ -219,6 +219,36 @@ public sealed class CommandHttpTests
     }
 
     [Fact]
+    public async Task Retry_IsUnderTheLeaseOfItsBody()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        using var http = host.CreateClient();
+        await boss.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+        string id = await boss.StartAsync(
+            "\"cmd\":\"x\",\"to\":[\"away\",\"a\"],\"delivery_timeout_ms\":1,\"lease\":{\"name\":\"lead\",\"term\":1}");
+        await boss.UntilAsync(id, "failed");
+        await boss.AskWellAsync("lease.release", """{"name":"lead","term":1}""");
+        await a.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+        await a.AskWellAsync("lease.release", """{"name":"lead","term":2}""");
+        await boss.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+
+        using var stale = await PostAsync(http, $"{Commands}/{id}/retry", "");
+        Assert.Equal(HttpStatusCode.Conflict, stale.StatusCode);
+        using var retried = await PostAsync(http, $"{Commands}/{id}/retry", """{"lease":{"name":"lead","term":3}}""");
+        string next = (string)(await BodyAsync(retried, HttpStatusCode.Created))["command_id"]!;
+        var execution = await a.ExecutionAsync(one => (string?)one["execution"]!["command_id"] == next);
+        Assert.Equal("""{"name":"lead","term":3}""", execution["lease"]!.ToJsonString());
+
+        foreach (string wrong in new[] { """{"lease":{"name":"lead"}}""", """{"lease":7}""", """{"lease":null,"lease":null}""" })
+        {
+            using var refused = await PostAsync(http, $"{Commands}/{id}/retry", wrong);
+            Assert.Equal("lease", (string?)(await BodyAsync(refused, HttpStatusCode.BadRequest))["field"]);
+        }
+    }
+
+    [Fact]
     public async Task Retry_TakesNothingElseThanJson()
     {
         await using var host = HttpHost.Open();

@@ -605,6 +605,88 @@ public sealed class CommandTests
             Assert.Equal(Nested(depth), got["late"]!["result"]!.ToJsonString());
     }
 
+    [Theory]
+    [InlineData("command.cancel")]
+    [InlineData("command.resume")]
+    [InlineData("execution.update")]
+    [InlineData("lease.acquire")]
+    [InlineData("lease.renew")]
+    [InlineData("lease.release")]
+    public async Task Change_IsRefused_UnderALeaseThatIsNotHeld_AndCarriedOutUnderOneThatIs(string cmd)
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var other = await CommandClient.ConnectAsync(host, "other", "controller");
+        foreach (string name in new[] { "lead", "own" })
+            await boss.AskWellAsync("lease.acquire", $$"""{"name":"{{name}}","ttl_ms":60000}""");
+        await other.StartAsync("\"cmd\":\"x\",\"to\":[\"boss\"]");
+        string mine = (string)(await boss.ExecutionAsync())["id"]!;
+        string paused = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"never\",\"away\"],\"batches\":[1,1],\"pause\":true,\"delivery_timeout_ms\":1");
+        await boss.UntilAsync(paused, "paused");
+        string payload = cmd switch
+        {
+            "command.cancel" or "command.resume" => $$"""{"command_id":"{{paused}}"}""",
+            "execution.update" => """{"attempt":1,"status":"succeeded"}""",
+            _ => """{"name":"own","term":1,"ttl_ms":60000}""",
+        };
+        string more = cmd == "execution.update" ? $",\"reply_to\":\"{mine}\"" : "";
+
+        Assert.Equal(
+            ("stale_term", "lease"), await boss.AskInVainAsync(cmd, payload, more + ",\"lease\":{\"name\":\"lead\",\"term\":2}"));
+
+        var before = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{paused}}"}""");
+        Assert.Equal("paused", (string?)before["status"]);
+        Assert.Equal("boss", (string?)(await boss.AskWellAsync("lease.get", """{"name":"own"}"""))["holder"]);
+        Assert.Empty((await boss.AskWellAsync("command.list", """{"status":"succeeded"}"""))["commands"]!.AsArray());
+        // What only asks is answered.
+        await boss.AskWellAsync("lease.get", """{"name":"own"}""", ",\"lease\":{\"name\":\"lead\",\"term\":2}");
+        await boss.AskWellAsync(cmd, payload, more + ",\"lease\":{\"name\":\"lead\",\"term\":1}");
+    }
+
+    [Fact]
+    public async Task Start_NamesTheLease_GivenAnotherOneInThePayloadThanInTheMessage()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await boss.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+        const string Held = "\"lease\":{\"name\":\"lead\",\"term\":1}";
+        foreach (string lease in new[] { """{"name":"lead","term":2}""", """{"name":"other","term":1}""" })
+        {
+            Assert.Equal(
+                ("invalid_message", "payload.lease"),
+                await boss.AskInVainAsync("command.start", $$"""{"cmd":"x","to":["a"],"lease":{{lease}}}""", "," + Held));
+        }
+        Assert.Empty((await boss.AskWellAsync("command.list"))["commands"]!.AsArray());
+        await boss.AskWellAsync("command.start", $$"""{"cmd":"x","to":["a"],{{Held}}}""", "," + Held);
+    }
+
+    [Fact]
+    public async Task Retry_IsUnderTheLeaseOfTheMessage_OrElseOfTheOrder()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await using var other = await CommandClient.ConnectAsync(host, "other", "controller");
+        await boss.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+        string id = await boss.StartAsync(
+            "\"cmd\":\"x\",\"to\":[\"a\"],\"delivery_timeout_ms\":1,\"lease\":{\"name\":\"lead\",\"term\":1}");
+        await boss.UntilAsync(id, "failed");
+        string asked = $$"""{"command_id":"{{id}}"}""";
+        await boss.AskWellAsync("command.retry", asked);
+
+        await boss.AskWellAsync("lease.release", """{"name":"lead","term":1}""");
+        await other.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+        await other.AskWellAsync("lease.release", """{"name":"lead","term":2}""");
+        await boss.AskWellAsync("lease.acquire", """{"name":"lead","ttl_ms":60000}""");
+
+        Assert.Equal("stale_term", (await boss.AskInVainAsync("command.retry", asked)).Code);
+        Assert.Equal(
+            "stale_term", (await boss.AskInVainAsync("command.retry", asked, ",\"lease\":{\"name\":\"lead\",\"term\":2}")).Code);
+        await using var a = await CommandClient.ConnectAsync(host, "a");
+        var retried = await boss.AskWellAsync("command.retry", asked, ",\"lease\":{\"name\":\"lead\",\"term\":3}");
+        var execution = await a.ExecutionAsync(one => (string?)one["execution"]!["command_id"] == (string?)retried["command_id"]);
+        Assert.Equal("""{"name":"lead","term":3}""", execution["lease"]!.ToJsonString());
+    }
+
     [Fact]
     public async Task Givers_AreTheRolesThatMay()
     {

@@ -183,7 +183,7 @@ public sealed partial class HttpDocumentsTests
         var again = retry["requestBody"]!["content"]!["application/json"]!;
         AssertSameShape(
             ExampleOf(retry, "201"), await PostAsync($"{Commands}/{third}/retry", again["example"]!.ToJsonString()));
-        Assert.Equal(["id"], Names(again["schema"]!["properties"]!));
+        Assert.Equal(["id", "lease"], Names(again["schema"]!["properties"]!));
         Assert.Null(retry["requestBody"]!["required"]);
 
         // The rules of a command are those of the one schema that there is, with what only a request has.

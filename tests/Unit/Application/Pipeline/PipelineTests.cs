@@ -207,8 +207,8 @@ public sealed class PipelineTests : IDisposable
     private static readonly Type[] SoundTypes =
     [
         typeof(VisionId), typeof(ChannelName), typeof(Position), typeof(Sender), typeof(CommandSpecification),
-        typeof(ExecutionReport), typeof(LegacyMessage), typeof(IReadOnlyCollection<VisionId>), typeof(Func<bool>),
-        typeof(CancellationToken),
+        typeof(ExecutionReport), typeof(LeaseClaim), typeof(LegacyMessage), typeof(IReadOnlyCollection<VisionId>),
+        typeof(Func<bool>), typeof(CancellationToken),
     ];
 
     private static Type? ResponseOf(Type command) => command.GetInterfaces()
