@@ -174,7 +174,8 @@ internal sealed class CommandsApi(
             return Refusals.Of("offset", PageRules.OffsetRule);
         if (!QueryText.TryReadNumber(limit, ReadCommand.MaxLimit, out int most))
             return Refusals.Of("limit", PageRules.LimitRule);
-        return await mediator.Send(new ReadCommand(group, id, from, most), cancellationToken).ConfigureAwait(false);
+        return await mediator.Send(new ReadCommand(group, id, from, most) { MaxBytes = MostBytes }, cancellationToken)
+            .ConfigureAwait(false);
     }
 
     private async Task<Answer<CommandState>> ReadChangesAsync(

@@ -91,15 +91,17 @@ internal sealed class RetryCommandHandler(ICommandStore store, CommandRunner run
     {
         const int AtOnce = 1_000;
         var members = new List<VisionId>();
-        for (int offset = 0; ; offset += AtOnce)
+        for (int offset = 0; ;)
         {
-            var page = await store.GetAsync(group, id, offset, AtOnce, cancellationToken).ConfigureAwait(false);
+            var page = await store.GetAsync(group, id, offset, AtOnce, CommandPage.MaxBytes, cancellationToken)
+                .ConfigureAwait(false);
             if (page.Command is null)
                 return null;
             members.AddRange(page.Executions
                 .Where(static one => one.Status != ExecutionStatus.Succeeded).Select(static one => one.Member));
-            if (page.Executions.Count < AtOnce)
+            if (page.Executions.Count == 0 || (!page.IsCut && page.Executions.Count < AtOnce))
                 return members;
+            offset = page.Executions[^1].Index + 1;
         }
     }
 }

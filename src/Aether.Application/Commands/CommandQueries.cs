@@ -15,6 +15,9 @@ namespace Aether.Application.Commands;
 internal sealed record ReadCommand(VisionId GroupId, string Id, int Offset = 0, int Limit = ReadCommand.MaxLimit)
     : IRequest<Answer<CommandState>>
 {
+    /// <summary>How long the executions may be together, about; one there is always.</summary>
+    public int MaxBytes { get; init; } = int.MaxValue;
+
     /// <summary>The most executions of one answer, and the most commands of one list.</summary>
     public const int MaxLimit = PageRules.MaxLimit;
 }
@@ -44,7 +47,9 @@ internal sealed class ReadCommandHandler(ICommandStore store) : IRequestHandler<
         if (!ExecutionId.IsCommandId(request.Id))
             return CommandRejections.NotFound;
         var page = await store
-            .GetAsync(request.GroupId, request.Id, request.Offset, request.Limit, cancellationToken).ConfigureAwait(false);
+            .GetAsync(
+                request.GroupId, request.Id, request.Offset, request.Limit, request.MaxBytes, cancellationToken)
+            .ConfigureAwait(false);
         return CommandPages.ToAnswer(page);
     }
 }
@@ -107,7 +112,7 @@ internal sealed record ListCommands(
     : IRequest<Answer<CommandListing>>;
 
 /// <summary>Some commands of a group, the newest first.</summary>
-/// <param name="Commands">Those of the page.</param>
+/// <param name="Commands">Those of the page; what was ordered is without its text and its payload.</param>
 /// <param name="Total">How many fit, on whatever page.</param>
 public sealed record CommandListing(IReadOnlyList<CommandSummary> Commands, int Total);
 
@@ -146,10 +151,12 @@ internal static class CommandPages
     };
 
     /// <summary>
-    /// Changes as whoever gets them goes on from them: the version of a full page is that of its last change.
+    /// Changes as whoever gets them goes on from them: the version of a page behind which there may be more is that of its
+    /// last change.
     /// </summary>
     public static CommandPage AsFarAsItGoes(CommandPage page) =>
-        page is { Command: { } command, Executions: { Count: CommandWatches.PageSize } changes }
+        page is { Command: { } command, Executions: { Count: > 0 } changes }
+            && (page.IsCut || changes.Count == CommandWatches.PageSize)
             ? page with { Command = command with { Version = changes[^1].Version } }
             : page;
 }

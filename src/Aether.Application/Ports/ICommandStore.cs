@@ -48,11 +48,20 @@ internal interface ICommandStore
     ValueTask<IReadOnlyList<CommandChange>?> PassTimeAsync(int limit, CancellationToken cancellationToken);
 
     /// <summary>Reads a command and some of its executions, in the order of their turns.</summary>
+    /// <param name="group">Its group.</param>
+    /// <param name="id">The command.</param>
+    /// <param name="offset">How many executions are left out.</param>
+    /// <param name="limit">How many at most.</param>
+    /// <param name="maxBytes">
+    /// How long they may be together, about; one there is always. What an answer cannot hold is not put together for it.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     ValueTask<CommandPage> GetAsync(
-        VisionId group, string id, int offset, int limit, CancellationToken cancellationToken);
+        VisionId group, string id, int offset, int limit, int maxBytes, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Reads a command and the executions that changed after a version, those that changed first before the others.
+    /// Reads a command and the executions that changed after a version, those that changed first before the others: as many
+    /// as may be, and no more than are <see cref="CommandPage.MaxBytes"/> together.
     /// </summary>
     ValueTask<CommandPage> GetChangesAsync(
         VisionId group, string id, long after, int limit, CancellationToken cancellationToken);
@@ -65,7 +74,7 @@ internal interface ICommandStore
     ValueTask<IReadOnlyList<long>?> GetVersionsAsync(
         VisionId group, IReadOnlyList<string> ids, CancellationToken cancellationToken);
 
-    /// <summary>Reads the commands of a group, the newest first.</summary>
+    /// <summary>Reads the commands of a group, the newest first, without the text and the payload of what was ordered.</summary>
     /// <param name="group">Of which group.</param>
     /// <param name="status">Only those that are so far; <see langword="null"/>: all that are kept.</param>
     /// <param name="offset">How many are left out.</param>
@@ -155,11 +164,26 @@ internal enum CommandFound
 internal sealed record CommandPage(
     CommandFound Status, CommandSummary? Command, IReadOnlyList<ExecutionSummary> Executions)
 {
+    /// <summary>How long executions may be together where nothing else is said: as long as any answer is.</summary>
+    public const int MaxBytes = 1_048_576;
+
+    /// <summary>Whether there are fewer than were asked for, since they would have been too long together.</summary>
+    public bool IsCut { get; init; }
+
     /// <summary>There is no such command.</summary>
     public static CommandPage NotFound { get; } = new(CommandFound.NotFound, null, []);
 
     /// <summary>The store cannot be reached.</summary>
     public static CommandPage Unavailable { get; } = new(CommandFound.Unavailable, null, []);
+}
+
+/// <summary>What reads a command without asking for much.</summary>
+internal static class CommandStoreExtensions
+{
+    /// <summary>Reads a command and some of its executions, as long as these are.</summary>
+    public static ValueTask<CommandPage> GetAsync(
+        this ICommandStore store, VisionId group, string id, int offset, int limit, CancellationToken cancellationToken) =>
+        store.GetAsync(group, id, offset, limit, int.MaxValue, cancellationToken);
 }
 
 /// <summary>Some commands of a group.</summary>

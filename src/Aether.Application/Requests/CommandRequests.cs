@@ -73,7 +73,8 @@ internal sealed class GetCommandHandler(
             || (wrong = CommandQuestions.TryReadPage(payload, out int offset, out int limit)) is not null)
             return Outcome.Rejected(wrong);
         var answer = await mediator
-            .Send(new ReadCommand(request.Message.GroupId, id, offset, limit), cancellationToken).ConfigureAwait(false);
+            .Send(new ReadCommand(request.Message.GroupId, id, offset, limit) { MaxBytes = maxBytes }, cancellationToken)
+            .ConfigureAwait(false);
         if (answer.Rejection is not null)
             return Outcome.Rejected(CommandQuestions.InPayload(answer.Rejection));
         await pacing.WaitAsync(answer.Value.Executions.Count).ConfigureAwait(false);

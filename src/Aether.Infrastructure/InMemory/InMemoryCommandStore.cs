@@ -73,12 +73,12 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
     }
 
     public ValueTask<CommandPage> GetAsync(
-        VisionId group, string id, int offset, int limit, CancellationToken cancellationToken) =>
-        new(Read(group, id, command => command.Executions.Skip(offset).Take(limit)));
+        VisionId group, string id, int offset, int limit, int maxBytes, CancellationToken cancellationToken) =>
+        new(Read(group, id, maxBytes, command => command.Executions.Skip(offset).Take(limit)));
 
     public ValueTask<CommandPage> GetChangesAsync(
         VisionId group, string id, long after, int limit, CancellationToken cancellationToken) =>
-        new(Read(group, id, command => command.ChangedSince(after, limit)));
+        new(Read(group, id, CommandPage.MaxBytes, command => command.ChangedSince(after, limit)));
 
     public ValueTask<IReadOnlyList<long>?> GetVersionsAsync(
         VisionId group, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
@@ -91,7 +91,7 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
         {
             var fitting = commands.NewestFirst.Where(one => status is null || one.Status == status).ToList();
             return new CommandList(
-                [.. fitting.Skip(offset).Take(limit).Select(one => one.Summarize())], fitting.Count);
+                [.. fitting.Skip(offset).Take(limit).Select(one => WithoutWords(one.Summarize()))], fitting.Count);
         }));
 
     /// <summary>What the same order led to before; nothing: it is the first.</summary>
@@ -133,11 +133,35 @@ internal sealed class InMemoryCommandStore(InMemoryLeaseStore leases, CommandOpt
         return new(CommandFound.Found, command.Summarize(), transition);
     }
 
-    private CommandPage Read(VisionId group, string id, Func<Command, IEnumerable<Execution>> choose) =>
+    private CommandPage Read(VisionId group, string id, int maxBytes, Func<Command, IEnumerable<Execution>> choose) =>
         In(group, CommandPage.NotFound, commands => commands.Find(id) is { } command
-            ? new CommandPage(
-                CommandFound.Found, command.Summarize(), [.. choose(command).Select(one => one.Summarize())])
+            ? Read(command, choose(command), maxBytes)
             : CommandPage.NotFound);
+
+    private static CommandPage Read(Command command, IEnumerable<Execution> chosen, int maxBytes)
+    {
+        var read = new List<ExecutionSummary>();
+        long bytes = 0;
+        foreach (var execution in chosen)
+        {
+            var one = execution.Summarize();
+            bytes += BytesOf(one);
+            if (bytes > maxBytes && read.Count > 0)
+                return new(CommandFound.Found, command.Summarize(), read) { IsCut = true };
+            read.Add(one);
+        }
+        return new(CommandFound.Found, command.Summarize(), read);
+    }
+
+    // The numbers and names of one are about as long as this.
+    private static int BytesOf(ExecutionSummary one) => 128 + one.Progress.Length + one.Result.Length + BytesOf(one.Error)
+        + (one.Late is { } late ? 64 + late.Result.Length + BytesOf(late.Error) : 0);
+
+    private static int BytesOf(ExecutionError? error) =>
+        error is null ? 0 : error.Code.Length + (error.Message?.Length ?? 0);
+
+    private static CommandSummary WithoutWords(CommandSummary command) =>
+        command with { Order = command.Order with { Msg = null, Payload = default } };
 
     private T In<T>(VisionId group, T none, Func<InMemoryCommands, T> work)
     {

@@ -334,6 +334,59 @@ public abstract class CommandStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Get_GivesNoMoreThanFit_AndOneAtLeast()
+    {
+        const int Count = 40;
+        string id = await StartAsync(Plan, Count);
+        for (int i = 0; i < Count; i++)
+            await SayAsync(One, id, i, Succeeded, more: Long);
+
+        var page = await Two.GetAsync(Group, id, 0, Count, 3 * 16_384, Token);
+        Assert.Equal((3, true), (page.Executions.Count, page.IsCut));
+        Assert.Equal(16_000, page.Executions[2].Result.Length);
+        page = await Two.GetAsync(Group, id, 3, Count, 1, Token);
+        Assert.Equal((3, true), (Assert.Single(page.Executions).Index, page.IsCut));
+        page = await Two.GetAsync(Group, id, Count - 2, 2, 3 * 16_384, Token);
+        Assert.Equal((2, false), (page.Executions.Count, page.IsCut));
+        page = await Two.GetAsync(Group, id, 0, Count, Token);
+        Assert.Equal((Count, false), (page.Executions.Count, page.IsCut));
+    }
+
+    [Fact]
+    public async Task Changes_AreNoLongerThanAnAnswer_AndAllAreThereForWhoGoesOn()
+    {
+        const int Count = 150;
+        string id = await StartAsync(Plan, Count);
+        for (int i = 0; i < Count; i++)
+            await SayAsync(One, id, i, Succeeded, more: Long);
+
+        var read = new List<int>();
+        bool isCut = true;
+        for (long after = 0; isCut;)
+        {
+            var page = await Two.GetChangesAsync(Group, id, after, 500, Token);
+            Assert.InRange(page.Executions.Sum(one => one.Result.Length), 1, CommandPage.MaxBytes);
+            read.AddRange(page.Executions.Select(one => one.Index));
+            (after, isCut) = (page.Executions[^1].Version, page.IsCut);
+        }
+        Assert.Equal(Enumerable.Range(0, Count), read);
+    }
+
+    [Fact]
+    public async Task List_HasNeitherTextNorPayload_WhichAreNotToldInOne()
+    {
+        string id = await StartAsync(Plan, 1);
+        var order = Order(Plan) with { Msg = "please", Payload = Encoding.UTF8.GetBytes(Long), RequestId = "r1" };
+        await One.StartAsync(order, Members(1), Token);
+        var list = (await Two.ListAsync(Group, null, 0, 10, Token))!;
+        Assert.Equal([order.Id, id], list.Commands.Select(one => one.Order.Id));
+        Assert.All(list.Commands, one => Assert.True(one.Order.Payload.IsEmpty && one.Order.Msg is null));
+        Assert.Equal((order.Cmd, Giver, "r1"), (list.Commands[0].Order.Cmd, list.Commands[0].Order.FromId, list.Commands[0].Order.RequestId));
+        var whole = (await Two.GetAsync(Group, order.Id, 0, 1, Token)).Command!.Order;
+        Assert.Equal(("please", Long), (whole.Msg, Encoding.UTF8.GetString(whole.Payload.Span)));
+    }
+
+    [Fact]
     public async Task List_GivesTheNewestFirst_ByStatusAndPage()
     {
         Assert.Equal((0, 0), Count(await One.ListAsync(Group, null, 0, 10, Token)));
@@ -362,6 +415,9 @@ public abstract class CommandStoreContract : IAsyncLifetime
 
     private static string Sends(IReadOnlyList<Effect> effects) => string.Join(
         ' ', effects.Where(one => one.Kind == EffectKind.Send).Select(one => $"{one.Member}/{one.Attempt}"));
+
+    /// <summary>An object as long as a result may be, nearly.</summary>
+    private static string Long { get; } = "{\"x\":\"" + new string('x', 16_000 - 8) + "\"}";
 
     private static string States(CommandPage page) =>
         string.Join(' ', page.Executions.Select(one => one.Status.ToWire()));

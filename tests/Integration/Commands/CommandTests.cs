@@ -164,6 +164,15 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task Retry_IsForTheLastOfThem_GivenResultsThatAreReadInSeveralParts()
+    {
+        await using var host = HttpHost.Open();
+        await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
+        await EndAsync(host, "c1", members: 200, resultBytes: 16_000, isLastGood: false);
+        Assert.Equal(1, (int)(await boss.AskWellAsync("command.retry", """{"command_id":"c1"}"""))["targets"]!);
+    }
+
+    [Fact]
     public async Task Watch_IsToldOnceThatItIsGone_GivenARedisThatWasEmptied()
     {
         await using var redis = await RedisServer.StartAsync();
@@ -742,7 +751,7 @@ public sealed class CommandTests
         "{\"a\":" + new string('[', depth - 1) + new string(']', depth - 1) + "}";
 
     /// <summary>A command that all members have carried out, with results of this length.</summary>
-    private static async Task EndAsync(HttpHost host, string id, int members, int resultBytes)
+    private static async Task EndAsync(HttpHost host, string id, int members, int resultBytes, bool isLastGood = true)
     {
         var store = host.Services.GetRequiredService<ICommandStore>();
         var group = VisionId.Parse("g1");
@@ -766,7 +775,7 @@ public sealed class CommandTests
                 Member = all[i],
                 By = "i1/w",
                 Attempt = 1,
-                Status = ExecutionStatus.Succeeded,
+                Status = i < members - 1 || isLastGood ? ExecutionStatus.Succeeded : ExecutionStatus.Failed,
                 Result = result,
             };
             await store.ApplyAsync(group, id, new MemberReported(report), TestContext.Current.CancellationToken);

@@ -144,11 +144,11 @@ public sealed class RedisCommandMachineTests : IAsyncLifetime
     private async Task<string> TellAsync(CommandOrder order, Task<CommandStep?> stepping, long since)
     {
         var scripts = host.Get<CommandScripts>();
-        var reading = scripts.ReadAsync(order.GroupId, order.Id, 0, CommandPlan.MaxTargets, isChanges: false);
-        var changing = scripts.ReadAsync(order.GroupId, order.Id, since, 20, isChanges: true);
+        var reading = scripts.ReadAsync(order.GroupId, order.Id, 0, CommandPlan.MaxTargets, int.MaxValue, isChanges: false);
+        var changing = scripts.ReadAsync(order.GroupId, order.Id, since, 20, int.MaxValue, isChanges: true);
         var due = host.Connection.Commands.SortedSetScoreAsync(
             host.Get<RedisNames>().RunningCommands(order.GroupId), order.Id);
-        var (summary, rows) = (await reading)!.Value;
+        var (summary, rows, _) = (await reading)!.Value;
         var step = (await stepping)!;
         Assert.Equal(Tell(summary), Tell(step.State.Of(order)));
         return Tell(

@@ -119,15 +119,16 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
     /// <param name="id">Its id.</param>
     /// <param name="from">From which execution, or after which version.</param>
     /// <param name="limit">How many at most.</param>
+    /// <param name="maxBytes">How long they may be together; one there is always.</param>
     /// <param name="isChanges">Whether a version is meant.</param>
-    /// <returns>Nothing if there is no such command.</returns>
-    public async Task<(CommandSummary Command, IReadOnlyList<ExecutionRecord> Executions)?> ReadAsync(
-        VisionId group, string id, long from, int limit, bool isChanges)
+    /// <returns>It, and whether there are fewer for their length; nothing if there is no such command.</returns>
+    public async Task<(CommandSummary Command, IReadOnlyList<ExecutionRecord> Executions, bool IsCut)?> ReadAsync(
+        VisionId group, string id, long from, int limit, int maxBytes, bool isChanges)
     {
         var result = await EvaluateAsync(
             Read,
             [names.Command(group, id), names.Executions(group, id), names.ChangedExecutions(group, id)],
-            [from, limit, isChanges ? 1 : 0]).ConfigureAwait(false);
+            [from, limit, isChanges ? 1 : 0, maxBytes]).ConfigureAwait(false);
         if (result.IsNull || Summary(group, id, result[0]) is not { } summary)
             return null;
         var values = (RedisResult[])result[1]!;
@@ -137,7 +138,7 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
             if (ExecutionRecord.TryRead(values.AsSpan(i, ExecutionRecord.Values)) is { } execution)
                 executions.Add(execution);
         }
-        return (summary, executions);
+        return (summary, executions, (int)result[2] == 1);
     }
 
     /// <summary>Reads how often each of some commands has changed.</summary>

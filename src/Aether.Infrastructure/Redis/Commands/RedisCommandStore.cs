@@ -103,12 +103,12 @@ internal sealed partial class RedisCommandStore(
         }).ConfigureAwait(false);
 
     public async ValueTask<CommandPage> GetAsync(
-        VisionId group, string id, int offset, int limit, CancellationToken cancellationToken) =>
-        await ReadAsync(group, id, offset, limit, isChanges: false).ConfigureAwait(false);
+        VisionId group, string id, int offset, int limit, int maxBytes, CancellationToken cancellationToken) =>
+        await ReadAsync(group, id, offset, limit, maxBytes, isChanges: false).ConfigureAwait(false);
 
     public async ValueTask<CommandPage> GetChangesAsync(
         VisionId group, string id, long after, int limit, CancellationToken cancellationToken) =>
-        await ReadAsync(group, id, after, limit, isChanges: true).ConfigureAwait(false);
+        await ReadAsync(group, id, after, limit, CommandPage.MaxBytes, isChanges: true).ConfigureAwait(false);
 
     public async ValueTask<IReadOnlyList<long>?> GetVersionsAsync(
         VisionId group, IReadOnlyList<string> ids, CancellationToken cancellationToken) =>
@@ -168,7 +168,8 @@ internal sealed partial class RedisCommandStore(
         }
     }
 
-    private async Task<CommandPage> ReadAsync(VisionId group, string id, long from, int limit, bool isChanges)
+    private async Task<CommandPage> ReadAsync(
+        VisionId group, string id, long from, int limit, int maxBytes, bool isChanges)
     {
         if (!CanAsk)
         {
@@ -177,8 +178,12 @@ internal sealed partial class RedisCommandStore(
         }
         try
         {
-            return await scripts.ReadAsync(group, id, from, limit, isChanges).ConfigureAwait(false) is var (command, rows)
+            return await scripts.ReadAsync(group, id, from, limit, maxBytes, isChanges).ConfigureAwait(false)
+                is var (command, rows, isCut)
                 ? new CommandPage(CommandFound.Found, command, [.. rows.Select(static row => row.Execution)])
+                {
+                    IsCut = isCut,
+                }
                 : CommandPage.NotFound;
         }
         catch (RedisServerException e) when (e.Kind == RedisErrorKind.WrongType)

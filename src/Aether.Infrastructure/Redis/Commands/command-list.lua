@@ -1,6 +1,7 @@
 -- Reads the commands of a group, the newest first. Behind command-machine.lua.
 -- ARGV  3 only those that are so far (empty: all), 4 how many are left out, 5 how many at most
--- Gives {how many there are, then of each its id, what was ordered and the state}.
+-- Gives {how many there are, then of each its id, what was ordered and the state}. The text and the payload of what was
+-- ordered are left out: no list tells them, and they may be long.
 local status, skip, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 forget_ended()
 local ids, total = {}, 0
@@ -28,11 +29,11 @@ else
 end
 local result = {total}
 for _, id in ipairs(ids) do
-  local known = redis.pcall('HMGET', KEYS[4] .. id, 'from', 'request', 'cmd', 'msg', 'payload', 'lease', 'plan', 'state')
+  local known = redis.pcall('HMGET', KEYS[4] .. id, 'from', 'request', 'cmd', 'lease', 'plan', 'state')
   -- Somebody else's, under the name of a command.
   if not known.err then
     result[#result + 1] = id
-    result[#result + 1] = known
+    result[#result + 1] = {known[1], known[2], known[3], false, false, known[4], known[5], known[6]}
   end
 end
 return result

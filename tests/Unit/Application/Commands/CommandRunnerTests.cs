@@ -232,10 +232,10 @@ public sealed class CommandRunnerTests : IDisposable
             inner.PassTimeAsync(limit, cancellationToken);
 
         public ValueTask<CommandPage> GetAsync(
-            VisionId group, string id, int offset, int limit, CancellationToken cancellationToken)
+            VisionId group, string id, int offset, int limit, int maxBytes, CancellationToken cancellationToken)
         {
             if (Unreadable == 0)
-                return inner.GetAsync(group, id, offset, limit, cancellationToken);
+                return inner.GetAsync(group, id, offset, limit, maxBytes, cancellationToken);
             Unreadable--;
             return new(CommandPage.Unavailable);
         }
