@@ -98,7 +98,7 @@ internal sealed class CommandRunner(
             metrics?.ExecutionTaken(takenAfterMs);
         if (change.LateMs is { } lateMs)
             metrics?.CommandWasDue(lateMs);
-        if (change.Transition.Verdict == Verdict.Applied && command.Status.IsEnded())
+        if (change.Transition.HasEnded)
             metrics?.CommandEnded(command);
         Run(command, change.Transition.Effects);
     }
@@ -140,9 +140,9 @@ internal sealed class CommandRunner(
         }
     }
 
-    private async Task<CommandSummary?> ConfirmAsync(CommandSummary command, CommandEvent published) => (await store
-        .ApplyAsync(command.Order.GroupId, command.Order.Id, published, CancellationToken.None)
-        .ConfigureAwait(false)).Command;
+    // As everything else that happens: it may be what comes first after the deadline.
+    private async Task<CommandSummary?> ConfirmAsync(CommandSummary command, CommandEvent published) => (await ApplyAsync(
+        command.Order.GroupId, command.Order.Id, published, CancellationToken.None).ConfigureAwait(false)).Command;
 
     private async Task<bool> PublishAsync(CommandSummary command, Effect effect)
     {

@@ -15,6 +15,13 @@ public sealed partial class Command
     /// <param name="at">The time, in Unix ms by the store's clock.</param>
     public Transition Apply(CommandEvent happened, long at)
     {
+        bool hadEnded = Status.IsEnded();
+        var transition = Take(happened, at);
+        return transition with { HasEnded = !hadEnded && Status.IsEnded() };
+    }
+
+    private Transition Take(CommandEvent happened, long at)
+    {
         now = at;
         long before = Version;
         // Whoever is late to look at the clock changes nothing: after the deadline a word is too late.

@@ -14,7 +14,13 @@ public readonly record struct Transition(
     IReadOnlyList<Effect> Effects,
     ExecutionStatus Status = default,
     bool IsCanceled = false,
-    long? TakenAfterMs = null);
+    long? TakenAfterMs = null)
+{
+    /// <summary>
+    /// Whether the command ended with it: whatever comes first after the deadline ends it, also what itself is not taken.
+    /// </summary>
+    internal bool HasEnded { get; init; }
+}
 
 /// <summary>Whether an event was taken.</summary>
 public enum Verdict

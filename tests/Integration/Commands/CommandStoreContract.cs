@@ -333,6 +333,29 @@ public abstract class CommandStoreContract : IAsyncLifetime
         Assert.Equal((2_500, 2L, 2L), (found!.Count, found[2_400], found.Sum()));
     }
 
+    [Theory]
+    [InlineData("report")]
+    [InlineData("confirmation")]
+    [InlineData("time")]
+    public async Task Apply_SaysOnce_ThatTheCommandEnded_WhateverNoticesTheDeadlineFirst(string first)
+    {
+        string id = await StartAsync(Plan with { Deadline = TimeSpan.FromMilliseconds(100), DeliveryTimeout = TimeSpan.FromMilliseconds(100) }, 1);
+        CommandChange change = default;
+        await Eventually.HoldsAsync(async () =>
+        {
+            change = first switch
+            {
+                "report" => await SayAsync(One, id, 0, InProgress),
+                "confirmation" => await One.ApplyAsync(Group, id, new SendingConfirmed([new SentAttempt(0, 1)]), Token),
+                _ => await One.PassTimeAsync(10, Token) is [var due, ..] ? due : default,
+            };
+            Assert.Equal(change.Command?.Status.IsEnded() == true, change.Transition.HasEnded);
+            return change.Transition.HasEnded;
+        });
+        Assert.False((await SayAsync(Two, id, 0, Succeeded)).Transition.HasEnded);
+        Assert.False((await Two.ApplyAsync(Group, id, new CancelAsked(), Token)).Transition.HasEnded);
+    }
+
     [Fact]
     public async Task Get_GivesNoMoreThanFit_AndOneAtLeast()
     {

@@ -169,7 +169,7 @@ public sealed class RedisCommandMachineTests : IAsyncLifetime
     private static string Tell(
         CommandSummary command, Transition transition, long? due, IEnumerable<int> changed, IEnumerable<string> executions) =>
         $"""
-        {transition.Verdict} {transition.Status} {transition.IsCanceled} {transition.TakenAfterMs} due {due}
+        {transition.Verdict} {transition.Status} {transition.IsCanceled} {transition.HasEnded} {transition.TakenAfterMs} due {due}
         {string.Join(", ", transition.Effects.Select(one => $"{one.Kind} {one.Index} {one.Member}/{one.Attempt}"))}
         {Tell(command)}
         {string.Join(' ', changed)}

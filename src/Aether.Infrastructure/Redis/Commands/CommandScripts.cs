@@ -74,11 +74,11 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
             Apply, Keys(group), [retention, Time(now), id, .. Words(happened)]).ConfigureAwait(false);
         if (result.IsNull || Step((RedisResult[])result!) is not { } step)
             return null;
-        string holder = (string)result[6]!;
-        var transition = step.Transition with { TakenAfterMs = Number(result[8]) };
+        string holder = (string)result[7]!;
+        var transition = step.Transition with { TakenAfterMs = Number(result[9]) };
         return (
             step with { Transition = transition, Holder = holder.Length == 0 ? null : holder },
-            new Look(group, (long)result[7]));
+            new Look(group, (long)result[8]));
     }
 
     /// <summary>Whether a command runs in a group.</summary>
@@ -103,7 +103,7 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
         var result = (RedisResult[])(await EvaluateAsync(
             Pass, Keys(group), [retention, "", limit]).ConfigureAwait(false))!;
         var steps = result.Skip(1).Select(static one => (RedisResult[])one!)
-            .Select(static one => Step(one) is { } step ? step with { LateMs = Number(one[6]) } : null);
+            .Select(static one => Step(one) is { } step ? step with { LateMs = Number(one[7]) } : null);
         return ([.. steps.OfType<CommandStep>()], (long)result[0]);
     }
 
@@ -232,6 +232,7 @@ internal sealed class CommandScripts(RedisConnection connection, RedisNames name
                 {
                     Status = (ExecutionStatus)(int)result[3],
                     IsCanceled = (int)result[4] == 1,
+                    HasEnded = (int)result[6] == 1,
                 },
             }
             : null;

@@ -78,8 +78,11 @@ internal sealed partial class RedisCommandStore(
                 || !await instances.IsGoneAsync(holder).ConfigureAwait(false))
                 return change.Change;
             // Nobody else will say so: whoever could have is gone with the connection.
-            await ApplyAsync(group, id, new HolderLost(report.Index, holder)).ConfigureAwait(false);
-            return (await ApplyAsync(group, id, happened).ConfigureAwait(false)).Change;
+            var lost = (await ApplyAsync(group, id, new HolderLost(report.Index, holder)).ConfigureAwait(false)).Change;
+            var again = (await ApplyAsync(group, id, happened).ConfigureAwait(false)).Change;
+            // Also the first of them may have been what came first after the deadline.
+            bool hasEnded = change.Change.Transition.HasEnded || lost.Transition.HasEnded || again.Transition.HasEnded;
+            return again with { Transition = again.Transition with { HasEnded = hasEnded } };
         }
         catch (Exception e) when (RedisFaults.IsExpected(e))
         {

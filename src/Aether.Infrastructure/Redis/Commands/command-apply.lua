@@ -5,7 +5,7 @@
 --       lost     5 which execution, 6 connection
 --       confirm  from 5 on which execution and attempt, again and again; told: the same of what is called off
 --       time, cancel, resume
--- Gives {id, state, verdict, status, 1 if the member has to stop, effects, who has the execution if that is why the word is
+-- Gives {id, state, verdict, status, 1 if the member has to stop, effects, 1 if the command ended with it, who has the execution if that is why the word is
 -- stale, in how many ms somebody has to look at the group unless it was known (-1), after how many ms the member said its
 -- first word of this attempt if it was that}, or nothing: there is no such command.
 local happened = ARGV[4]
@@ -126,5 +126,5 @@ local verdict = with(ARGV[3], function()
 end)
 if not verdict then return fault end
 local result = answer(verdict, said and said.status, must_stop)
-result[7], result[8], result[9] = holder or '', sooner(before), taken or ''
+result[8], result[9], result[10] = holder or '', sooner(before), taken or ''
 return result

@@ -2,7 +2,7 @@
 -- command-machine.lua.
 -- ARGV  3 member, 4 role
 -- Gives {in how many ms somebody has to look at the group unless it was known (-1), then for each command in which that
--- changed something or has to {id, state, verdict, 0, 0, effects}}.
+-- changed something or has to {id, state, verdict, 0, 0, effects, 1 if it ended with that}}.
 local member, role = ARGV[3], tonumber(ARGV[4])
 local before = first_due()
 if not before then return {'-1'} end

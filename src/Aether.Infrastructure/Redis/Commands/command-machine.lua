@@ -576,6 +576,7 @@ local function with(id, work)
     local answer = work()
     flush()
     note(had_ended)
+    c.has_just_ended = has_ended() and not had_ended
     return answer
   end)
   if done and result then return result end
@@ -604,5 +605,6 @@ end
 
 -- What a caller is told: the plan is asked for apart, as it does not change.
 local function answer(verdict, status, is_canceled)
-  return {c.id, c.written, verdict, status or 0, is_canceled and 1 or 0, table.concat(c.effects, ' ')}
+  return {c.id, c.written, verdict, status or 0, is_canceled and 1 or 0, table.concat(c.effects, ' '),
+    c.has_just_ended and 1 or 0}
 end

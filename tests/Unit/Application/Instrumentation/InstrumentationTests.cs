@@ -138,6 +138,57 @@ public sealed class InstrumentationTests : IDisposable
             ["aether.messages.published 1 outcome=stale_term target=group"], listener.Of("aether.messages.published"));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Command_IsCountedAsEnded_WhateverNoticesItsDeadlineFirst(bool isReport)
+    {
+        using var measured = new Measurements(metrics);
+        var store = new InMemoryCommandStore(new InMemoryLeaseStore(time), new CommandOptions(), time);
+        using var watches = new CommandWatches(store, time);
+        var runner = new CommandRunner(
+            store,
+            new FakeBus((_, _) =>
+            {
+                time.Advance(TimeSpan.FromMinutes(2));
+                return new(PublishResult.To(1));
+            }),
+            new ServerMessages(time),
+            watches,
+            time,
+            metrics);
+        var order = new CommandOrder
+        {
+            Id = "c1",
+            GroupId = Some.Group,
+            FromId = Some.Client,
+            Cmd = "x",
+            Payload = "{}"u8.ToArray(),
+            Plan = new CommandPlan(),
+        };
+        var started = await store.StartAsync(order, [Some.OtherClient], Cancellation);
+        if (isReport)
+        {
+            time.Advance(TimeSpan.FromMinutes(2));
+            var report = new ExecutionReport
+            {
+                Index = 0,
+                Member = Some.OtherClient,
+                By = "i1/1",
+                Attempt = 1,
+                Status = ExecutionStatus.Succeeded,
+            };
+            await runner.ApplyAsync(Some.Group, "c1", new MemberReported(report), Cancellation);
+        }
+        else
+        {
+            await runner.DoAsync(started.Command!, started.Effects);
+        }
+        await runner.ApplyAsync(Some.Group, "c1", new CancelAsked(), Cancellation);
+
+        Assert.Equal(["aether.commands.ended 1 status=failed"], measured.Of("aether.commands.ended"));
+    }
+
     [Fact]
     public async Task Commands_AreTimed_WhenTheyAreTaken_AndWhenTimeDoesWhatIsDue()
     {
