@@ -13,12 +13,14 @@ internal sealed class Connection(Uri server, string group, string client, string
     private const int Remembered = 1_000;
 
     private readonly Dictionary<string, string> positions = [];
-    private readonly HashSet<string> taken = [];
+    private readonly Dictionary<string, byte[]?> answers = [];
     private readonly Queue<string> inOrder = [];
+    // The server publishes an id once, so what is sent after a restart has others.
+    private readonly string run = Guid.NewGuid().ToString("N");
     private int sent;
 
     /// <summary>Receives commands until it is stopped, or is told not to come back.</summary>
-    /// <param name="work">What is done with a command; the answer, if there is one.</param>
+    /// <param name="work">What is done with a command; the answer, or null for a command that is none of ours.</param>
     /// <param name="stop">Ends it.</param>
     public async Task RunAsync(Func<JsonElement, Task<JsonObject?>> work, CancellationToken stop)
     {
@@ -37,15 +39,23 @@ internal sealed class Connection(Uri server, string group, string client, string
             {
                 Console.WriteLine($"not connected: {lost.Message}");
             }
+            int code = (int?)socket.CloseStatus ?? 0;
             // Wrong ids, key or origin; a client that is removed or replaced, or breaks a rule: that will not get better.
-            if (socket.HttpStatusCode is >= HttpStatusCode.BadRequest and < HttpStatusCode.InternalServerError
-                    and not (HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout)
-                || (int?)socket.CloseStatus is 1003 or 1007 or (>= 4000 and < 4100))
+            if (socket.HttpStatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden
+                || code is 1002 or 1003 or 1007 or (>= 4000 and < 4100))
                 return;
-            // Others come back as well, and not all at once.
-            double seconds = Random.Shared.NextDouble() * Math.Min(30, Math.Pow(2, failures));
-            await Task.Delay(TimeSpan.FromSeconds(1 + seconds), stop);
+            double seconds = Pause(code, failures);
+            Console.WriteLine($"again in {seconds:0.0} s");
+            await Task.Delay(TimeSpan.FromSeconds(seconds), stop);
         }
+    }
+
+    // By the table of close codes. Others come back as well, and not all at once.
+    private static double Pause(int code, int failures)
+    {
+        double least = code switch { 1013 => 5, >= 4100 and < 4200 => 1, _ => 0 };
+        double spread = code is 1001 or 1012 ? 5 : Math.Min(30, Math.Max(1, least) * Math.Pow(2, failures));
+        return least + Random.Shared.NextDouble() * spread;
     }
 
     private async Task ConnectAsync(ClientWebSocket socket, CancellationToken stop)
@@ -93,10 +103,7 @@ internal sealed class Connection(Uri server, string group, string client, string
     private async Task TakeAsync(
         ClientWebSocket socket, JsonElement message, Func<JsonElement, Task<JsonObject?>> work, CancellationToken stop)
     {
-        string? Text(string field) => message.GetProperty(field).GetString();
-        string? Extra(string field) => message.TryGetProperty(field, out var value) ? value.GetString() : null;
-
-        if (Text("from_id") == "aether" && Text("cmd") == "welcome"
+        if (Text(message, "from_id") == "aether" && Text(message, "cmd") == "welcome"
             && message.GetProperty("payload").TryGetProperty("positions", out var from))
         {
             foreach (var channel in from.EnumerateObject())
@@ -105,34 +112,49 @@ internal sealed class Connection(Uri server, string group, string client, string
                     positions[channel.Name] = at;
             }
         }
-        // What the server answers is no command; what comes a second time is done once.
-        bool isCommand = Text("msg_type") == "cmd" && Extra("reply_to") is null;
-        string? id = Extra("id");
-        if (isCommand && (id is null || IsNew($"{Text("from_id")} {id}")))
-        {
-            var answer = await work(message);
-            // Who gave no id waits for no answer; the host hears of it all the same.
-            if (answer is not null && (id is not null || Text("from_id") == "aether"))
-                await AnswerAsync(socket, Text("from_id")!, id, answer, stop);
-        }
+        // A command asks for an answer or does not; what names another message is an answer itself.
+        if (Text(message, "msg_type") == "cmd" && Text(message, "reply_to") is null or "?")
+            await DoAsync(socket, message, work, stop);
         // Behind the work: what was not done when the connection broke comes again.
-        if (Extra("pos") is { } position)
-            positions[Text("target") switch { "direct" => "client", "broadcast" => "broadcast", _ => "group" }] = position;
+        if (Text(message, "pos") is { } position)
+            positions[Text(message, "target") switch { "direct" => "client", "broadcast" => "broadcast", _ => "group" }] = position;
     }
 
-    private bool IsNew(string command)
+    private async Task DoAsync(
+        ClientWebSocket socket, JsonElement message, Func<JsonElement, Task<JsonObject?>> work, CancellationToken stop)
     {
-        if (!taken.Add(command))
-            return false;
+        int attempt = message.TryGetProperty("execution", out var execution) ? execution.GetProperty("attempt").GetInt32() : 0;
+        string? id = Text(message, "id");
+        string command = $"{Text(message, "from_id")} {id} {attempt}";
+        // What comes a second time is done once, and its answer said again: the first may be lost with the connection.
+        if (id is null || !answers.TryGetValue(command, out byte[]? answer))
+        {
+            answer = AnswerTo(message, id, isExecution: attempt > 0, await work(message));
+            if (id is not null)
+                Remember(command, answer);
+        }
+        if (answer is null)
+            return;
+        await socket.SendAsync(answer, WebSocketMessageType.Text, true, stop);
+        Console.WriteLine($"answered {Text(message, "from_id")}");
+    }
+
+    private void Remember(string command, byte[]? answer)
+    {
+        answers.Add(command, answer);
         inOrder.Enqueue(command);
         if (inOrder.Count > Remembered)
-            taken.Remove(inOrder.Dequeue());
-        return true;
+            answers.Remove(inOrder.Dequeue());
     }
 
-    private async Task AnswerAsync(
-        ClientWebSocket socket, string to, string? id, JsonObject payload, CancellationToken stop)
+    private byte[]? AnswerTo(JsonElement message, string? id, bool isExecution, JsonObject? result)
     {
+        string to = Text(message, "from_id")!;
+        // An id alone asks the server for an ack, and nobody for an answer. The host is no client that could get one, but
+        // for commands that report back; it is told what was done.
+        bool isAsked = id is not null && (isExecution || (Text(message, "reply_to") == "?" && to != "aether"));
+        if (!isAsked && (result is null || to != "aether"))
+            return null;
         var answer = new JsonObject
         {
             ["version"] = "3",
@@ -141,16 +163,18 @@ internal sealed class Connection(Uri server, string group, string client, string
             ["from_id"] = client,
             ["to_id"] = to,
             ["group_id"] = group,
-            ["cmd"] = id is null ? "done" : "reply",
-            ["msg"] = null,
-            ["payload"] = payload,
+            ["cmd"] = !isAsked ? "done" : result is null ? "reply_error" : "reply",
+            ["msg"] = result is null ? "this worker does not know the command" : null,
+            ["payload"] = result ?? new JsonObject { ["code"] = "not_handled" },
             ["sent_at"] = DateTimeOffset.UtcNow.ToString("O"),
             // The server answers what has an id: that it went, or why not.
-            ["id"] = $"{Environment.ProcessId}-{++sent}",
+            ["id"] = $"{run}-{++sent}",
         };
-        if (id is not null)
+        if (isAsked)
             answer["reply_to"] = id;
-        await socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(answer), WebSocketMessageType.Text, true, stop);
-        Console.WriteLine($"answered {to}");
+        return JsonSerializer.SerializeToUtf8Bytes(answer);
     }
+
+    private static string? Text(JsonElement message, string field) =>
+        message.TryGetProperty(field, out var value) ? value.GetString() : null;
 }

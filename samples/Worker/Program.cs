@@ -23,7 +23,7 @@ catch (OperationCanceledException)
 }
 return 1;
 
-// What is done with a command. What it returns is the answer to whoever gave it; null: none.
+// What is done with a command. What it returns is the answer to whoever asks for one; null: the command is none of ours.
 static async Task<JsonObject?> WorkAsync(JsonElement message)
 {
     if (message.GetProperty("cmd").GetString() != "start")

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -66,14 +67,93 @@ public sealed partial class SampleTests : IAsyncLifetime
             Assert.True(refused.IsError("not_in_charge"), refused.ToString());
         }
         await boss.SendAsync(Json.Message(
-            "boss", "direct", "worker-1", "cmd", Group, "start", payload: "{\"speed\":3}", id: "b1"));
-        JsonElement answer;
-        while ((answer = await boss.ReceiveAsync()).Text("cmd") == "ack")
-        {
-        }
+            "boss", "direct", "worker-1", "cmd", Group, "start", payload: "{\"speed\":3}", id: "b1", replyTo: "?"));
+        var answer = await AnswerAsync(boss);
 
         Assert.Equal(("reply", "worker-1", "b1"), (answer.Text("cmd"), answer.Text("from_id"), answer.Text("reply_to")));
         Assert.Equal(300, answer.Payload("pages").GetInt32());
+    }
+
+    [Fact]
+    public async Task Worker_AnswersWhoAsksForIt_AndNobodyElse()
+    {
+        var worker = await StartWorkerAsync();
+        await using var boss = await TestClient.ConnectAsync(Endpoint("boss", "controller"), Group, "boss");
+        // An id alone asks the server for an ack, and the worker for nothing.
+        await boss.SendAsync(Json.Message(
+            "boss", "direct", "worker-1", "cmd", Group, "start", payload: "{\"speed\":5}", id: "b1"));
+        await boss.SendAsync(Json.Message("boss", "group", null, "cmd", Group, "start", payload: "{\"speed\":6}", id: "b2"));
+        await boss.SendAsync(Json.Message(
+            "boss", "direct", "worker-1", "cmd", Group, "start", payload: "{\"speed\":7}", id: "b3", replyTo: "?"));
+        await boss.SendAsync(Json.Message(
+            "boss", "direct", "worker-1", "cmd", Group, "juggle", id: "b4", replyTo: "?"));
+
+        var first = await AnswerAsync(boss);
+        var second = await AnswerAsync(boss);
+
+        Assert.Equal(("reply", "b3"), (first.Text("cmd"), first.Text("reply_to")));
+        Assert.Equal(("reply_error", "b4"), (second.Text("cmd"), second.Text("reply_to")));
+        Assert.Equal("not_handled", second.Payload("code").GetString());
+        Assert.All((string[])["5", "6", "7"], speed => Assert.Contains($"working at speed {speed}", worker.Log, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Worker_SaysAgain_WhatWasLostWithTheConnection()
+    {
+        await using var lossy = await LossyServer.StartAsync();
+        var worker = Start("Worker", lossy.Address);
+        var first = await lossy.AcceptAsync();
+        await first.SendAsync(Execution(attempt: 1));
+        await Eventually.HoldsAsync(
+            () => worker.Log.Contains("working at speed 1", StringComparison.Ordinal), "the worker is at work");
+        first.Break();
+
+        // Nobody has its answer, so it is sent the same work once more; and then the next attempt, which is other work.
+        var second = await lossy.AcceptAsync();
+        await second.SendAsync(Execution(attempt: 1));
+        var again = await second.ReceiveAsync();
+        await second.SendAsync(Execution(attempt: 2));
+        var next = await second.ReceiveAsync();
+
+        Assert.Equal(("reply", "boss", "e1.0"), (again.Text("cmd"), again.Text("to_id"), again.Text("reply_to")));
+        Assert.Equal(("reply", "boss", "e1.0"), (next.Text("cmd"), next.Text("to_id"), next.Text("reply_to")));
+        Assert.NotEqual(again.Text("id"), next.Text("id"));
+        Assert.Equal(["1", "2"], Speed().Matches(worker.Log).Select(found => found.Groups["speed"].Value));
+
+        static string Execution(int attempt) =>
+            $$"""
+            {"version":"3","msg_type":"cmd","target":"direct","from_id":"boss","to_id":"worker-1","group_id":"press-7","cmd":"start",
+            "msg":null,"payload":{"speed":{{attempt}}},"sent_at":"2026-01-02T03:04:05Z","id":"e1.0",
+            "execution":{"command_id":"e1","attempt":{{attempt}},"deadline":"2026-01-02T03:05:05Z"} }
+            """;
+    }
+
+    [Theory]
+    [InlineData(1002)]
+    [InlineData(1003)]
+    [InlineData(1007)]
+    [InlineData(4005)]
+    public async Task Worker_Stops_WhereComingBackIsOfNoUse(int code)
+    {
+        await using var server = await LossyServer.StartAsync();
+        var worker = Start("Worker", server.Address);
+        await (await server.AcceptAsync()).CloseAsync(code);
+
+        await Eventually.HoldsAsync(() => worker.HasExited, "the worker stops", state: () => worker.Log);
+    }
+
+    [Theory]
+    [InlineData(1013, 5, 10)]
+    [InlineData(4101, 1, 2)]
+    public async Task Worker_ComesBack_WhenTheCodeSays(int code, double least, double most)
+    {
+        await using var server = await LossyServer.StartAsync();
+        var worker = Start("Worker", server.Address);
+        await (await server.AcceptAsync()).CloseAsync(code);
+        await Eventually.HoldsAsync(() => Pause().IsMatch(worker.Log), "the worker waits", state: () => worker.Log);
+
+        double seconds = double.Parse(Pause().Match(worker.Log).Groups["seconds"].ValueSpan, CultureInfo.InvariantCulture);
+        Assert.InRange(seconds, least, most);
     }
 
     [Theory]
@@ -105,7 +185,17 @@ public sealed partial class SampleTests : IAsyncLifetime
     private Uri Endpoint(string client, string role) =>
         new($"{server.Replace("http:", "ws:", StringComparison.Ordinal)}/v3/ws/group/{Group}/client/{client}?role={role}");
 
-    private async Task StartWorkerAsync()
+    // What a client gets that is not the server's word that a message went.
+    private static async Task<JsonElement> AnswerAsync(TestClient client)
+    {
+        JsonElement answer;
+        while ((answer = await client.ReceiveAsync()).Text("cmd") != "reply" && answer.Text("cmd") != "reply_error")
+        {
+        }
+        return answer;
+    }
+
+    private async Task<Sample> StartWorkerAsync()
     {
         var worker = Start("Worker", server);
         await Eventually.HoldsAsync(
@@ -115,6 +205,7 @@ public sealed partial class SampleTests : IAsyncLifetime
         await Eventually.HoldsAsync(
             () => worker.Log.Contains($"connected to {Group} as worker-1", StringComparison.Ordinal),
             "the worker is connected");
+        return worker;
     }
 
     /// <summary>Runs the first command of a sample's page, with what these tests have built.</summary>
@@ -133,6 +224,12 @@ public sealed partial class SampleTests : IAsyncLifetime
     [GeneratedRegex(@"Now listening on: (?<address>http://127\.0\.0\.1:\d+)")]
     private static partial Regex Listens();
 
+    [GeneratedRegex(@"again in (?<seconds>\d+\.\d) s")]
+    private static partial Regex Pause();
+
+    [GeneratedRegex(@"working at speed (?<speed>\d+)")]
+    private static partial Regex Speed();
+
     /// <summary>One that runs, and what it has said.</summary>
     private sealed class Sample : IAsyncDisposable
     {
@@ -149,6 +246,8 @@ public sealed partial class SampleTests : IAsyncLifetime
             };
             // No build server that would outlive the test.
             start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+            // Numbers as these tests read them.
+            start.Environment["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1";
             process = Process.Start(start)!;
             process.OutputDataReceived += Keep;
             process.ErrorDataReceived += Keep;
