@@ -4,7 +4,10 @@ using Aether.Domain;
 
 namespace EmbeddingHost;
 
-/// <summary>Hears the workers report, and lets nobody but a controller give orders to them.</summary>
+/// <summary>
+/// Hears the workers report, and lets nobody but a controller send them orders. <c>Commands:Givers</c>, in Program.cs, says
+/// the same of commands that report back.
+/// </summary>
 internal sealed partial class JobReports(JobBoard board, ILogger<JobReports> logger) : IRealtimeHandler
 {
     public ValueTask OnConnectedAsync(RealtimeConnection connection, CancellationToken cancellationToken)

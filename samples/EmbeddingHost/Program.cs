@@ -6,6 +6,8 @@ using EmbeddingHost;
 var builder = WebApplication.CreateBuilder(args);
 builder.Services.AddAetherRealtime(builder.Configuration);   // 1
 builder.Services.AddSingleton<JobBoard>().AddRealtimeHandler<JobReports>();
+// JobReports is not asked about commands that report back: who may give these is an option.
+builder.Services.AddAetherRealtime(builder.Configuration, options => options.Commands.Givers = ["controller"]);
 
 var app = builder.Build();
 app.MapAetherRealtime();                                     // 2

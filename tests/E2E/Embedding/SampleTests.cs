@@ -98,6 +98,33 @@ public sealed partial class SampleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Worker_TakesACommandThatReportsBack_FromAControllerAlone()
+    {
+        const string start = """{"cmd":"start","payload":{"speed":SPEED},"role":"worker"}""";
+        var worker = await StartWorkerAsync();
+        await using var boss = await TestClient.ConnectAsync(Endpoint("boss", "controller"), Group, "boss");
+        foreach (string role in (string[])["observer", "worker"])
+        {
+            await using var guest = await TestClient.ConnectAsync(Endpoint("guest", role), Group, "guest");
+            await guest.SendAsync(Json.Message(
+                "guest", "direct", "aether", "cmd", Group, "command.start", payload: start.Replace("SPEED", "9"), id: "g1"));
+            var refused = await guest.ReceiveAsync();
+            Assert.True(refused.IsError("forbidden"), refused.ToString());
+        }
+        await boss.SendAsync(Json.Message(
+            "boss", "direct", "aether", "cmd", Group, "command.start", payload: start.Replace("SPEED", "3"), id: "b1"));
+        JsonElement told;
+        do
+        {
+            told = await boss.ReceiveAsync();
+        }
+        while (told.Text("cmd") != "command.event" || told.Payload("status").GetString() == "in_progress");
+
+        Assert.Equal("succeeded", told.Payload("status").GetString());
+        Assert.DoesNotContain("speed 9", worker.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Worker_SaysAgain_WhatWasLostWithTheConnection()
     {
         await using var lossy = await LossyServer.StartAsync();
