@@ -57,7 +57,20 @@ public sealed partial class DocumentTests
     public void Architecture_NamesFiles() =>
         Assert.True(SourceFile().Count(Repository.Read("docs/architecture.md")) > 30);
 
+    [Theory]
+    [InlineData("docs/migrating.md")]
+    [InlineData("docs/protocol.md")]
+    public void CodesThatMeanStop_AreNamedTogether(string document)
+    {
+        string said = Assert.Single(MeanStop().Matches(Repository.Read(document))).Value;
+
+        Assert.All((string[])["1002", "1003", "1007", "4000 to 4099"], code => Assert.Contains(code, said, StringComparison.Ordinal));
+    }
+
     private static string WithoutCode(string text) => Code().Replace(text, "");
+
+    [GeneratedRegex(@"[^.:|\n]* mean stop")]
+    private static partial Regex MeanStop();
 
     // As GitHub makes them of headings.
     private static HashSet<string> Anchors(string path) =>
