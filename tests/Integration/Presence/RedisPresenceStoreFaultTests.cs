@@ -156,6 +156,46 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
     }
 
     [Fact]
+    public async Task JoinAsync_LeavesTheRoleOfAConnectionElsewhere_GivenAnswerThatNeverCame()
+    {
+        var one = await StartAsync();
+        var two = await StartAsync();
+        await one.Store.JoinAsync(Group, Y, Role.Observer, Token);
+        await two.Store.JoinAsync(Group, X, Role.Worker, Token);
+
+        Server.Pause();
+        Assert.Equal(
+            PresenceTransition.Unavailable, (await one.Store.JoinAsync(Group, X, Role.Worker, Token)).Transition);
+        Server.Resume();
+        await Eventually.HoldsAsync(() => one.Store.IsReady && two.Store.IsReady, state: () => one.Log + two.Log);
+
+        var member = (await MembersAsync(two, Group)).Single(member => member.ClientId == X);
+        Assert.Equal((Role.Worker, 1), (member.Role, member.Connections));
+        Assert.Empty(one.Changes);
+        Assert.Empty(two.Changes);
+    }
+
+    [Fact]
+    public async Task JoinAsync_ReadyAgain_GivenAnswerThatNeverCameFromARedisThatIsFull()
+    {
+        var one = await StartAsync();
+        var two = await StartAsync();
+        await one.Store.JoinAsync(Group, Y, Role.Observer, Token);
+        await two.Store.JoinAsync(Group, X, Role.Worker, Token);
+        await Server.RunAsync("CONFIG", "SET", "maxmemory", "1");
+
+        // Redis refuses it, and nobody hears that: there is nothing that its undoing could take away.
+        Server.Pause();
+        Assert.Equal(
+            PresenceTransition.Unavailable, (await one.Store.JoinAsync(Group, X, Role.Worker, Token)).Transition);
+        Server.Resume();
+
+        await Eventually.HoldsAsync(() => one.Store.IsReady && two.Store.IsReady, state: () => one.Log + two.Log);
+        Assert.Equal(Role.Worker, (await MembersAsync(two, Group)).Single(member => member.ClientId == X).Role);
+        await Server.RunAsync("CONFIG", "SET", "maxmemory", "0");
+    }
+
+    [Fact]
     public async Task Keep_NobodyLeaves_GivenRedisThatStoodStillShorterThanTheLease()
     {
         var one = await StartAsync(TimeSpan.FromSeconds(3));

@@ -33,7 +33,11 @@ local version = math.max(
 
 -- A Redis that is full lets a script write only after it removed something: what gives room must never fail, nor what
 -- is only said again. A new connection is what it may refuse.
-if count < had then redis.call('HDEL', KEYS[3], client) elseif ARGV[5] ~= '0' then redis.call('HDEL', KEYS[3], '') end
+if count < had then
+  redis.call('HDEL', KEYS[3], client)
+elseif count == 0 or ARGV[5] ~= '0' then
+  redis.call('HDEL', KEYS[3], '')
+end
 if count > 0 then redis.call('HSET', KEYS[3], client, count) end
 
 local left = total - had + count
@@ -47,7 +51,8 @@ if left <= 0 then
   return {3, had, total, role, role_time, joined, state_time, seen, state, size, version}
 end
 
-if ARGV[5] == '0' then
+-- Whoever takes away what it may hold says no role: that of a connection elsewhere stays.
+if count > 0 and ARGV[5] == '0' then
   role, role_time, seen = ARGV[4], now, now
 elseif tonumber(ARGV[5]) > role_time then
   role, role_time = ARGV[4], tonumber(ARGV[5])
