@@ -220,6 +220,24 @@ public sealed class PresenceTruthTests : IAsyncLifetime
         await Server.RunAsync("DEL", "ws:versions:{bad}");
     }
 
+    [Fact]
+    public async Task FindAsync_FailsAlone_GivenAKeyOfAnotherType()
+    {
+        await One.Store.JoinAsync(Group, X, Role.Worker, Token);
+        await Server.RunAsync("SET", "ws:holders:{bad}", "what is this");
+
+        // As a kept direct message does, whose recipient is looked for.
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.Equal(
+                ClientPlaces.Unavailable, await One.Store.FindAsync(VisionId.Parse("bad"), X, Token));
+            Assert.True(One.Store.IsReady);
+        }
+
+        Assert.Equal(ClientPlaces.On(1), await One.Store.FindAsync(Group, X, Token));
+        Assert.Equal(1, One.Log.Split("PresenceWhole").Length - 1);
+    }
+
     private async Task<string?> FailureOfUpdateAsync()
     {
         var change = await One.Store.UpdateStateAsync(Group, X, "{}"u8.ToArray(), Token);

@@ -200,7 +200,7 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
                 var answer = await scripts.HoldAsync(member.Group.Id, member.Client, write).ConfigureAwait(false);
                 if (answer.Transition == HeldTransition.TooLate && write.Lease != lease)
                 {
-                    member.LeftToOthers();
+                    member.LeftToOthers(write);
                     continue;
                 }
                 if (answer.Transition == HeldTransition.TooLate)
