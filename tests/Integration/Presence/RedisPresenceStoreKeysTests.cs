@@ -48,6 +48,40 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
         Assert.True(write.State.Span.SequenceEqual("{}"u8));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void LocalMember_SaysWhatItWas_GivenAWriteThatCameAfterTheLease(bool wasRemoval)
+    {
+        var member = new LocalMember(new LocalGroup(Group), X);
+        var lease = new PresenceLease(end: 1, renewedAt: 0) { Id = "a" };
+        var next = new PresenceLease(end: 2, renewedAt: 1) { Id = "b" };
+        var record = new Member(X, Role.Worker, "{\"old\":1}"u8.ToArray(), 1, DateTime.UnixEpoch, DateTime.UnixEpoch);
+        member.Join(Role.Worker, now: 0, out _);
+        var answer = new Held(HeldTransition.Came, Before: 0, record, RoleTime: 5, Joined: 5, StateTime: 6);
+        member.Succeeded(member.Next(lease, out _)!.Value, answer, out _);
+
+        if (wasRemoval)
+        {
+            member.Leave(canWrite: true, out _);
+            var removal = member.Next(lease, out _)!.Value;
+            member.Join(Role.Observer, now: 0, out _);
+            member.LeftToOthers(removal);
+        }
+        else
+        {
+            // One connection more, that closes before anything is known of it.
+            member.Join(Role.Observer, now: 0, out _);
+            member.Leave(canWrite: true, out _);
+            member.LeftToOthers(member.Next(lease, out _)!.Value);
+        }
+        var write = member.Next(next, out _)!.Value;
+
+        // Whoever comes after a removal is another one; whoever is there all the time stays as it was.
+        Assert.Equal(wasRemoval ? (1, 0L, 0L) : (1, 5L, 6L), (write.Connections, write.Joined, write.StateTime));
+        Assert.True(write.State.Span.SequenceEqual(wasRemoval ? "{}"u8 : "{\"old\":1}"u8));
+    }
+
     [Fact]
     public async Task JoinAsync_PlainSetInRedis_GivenMembers()
     {

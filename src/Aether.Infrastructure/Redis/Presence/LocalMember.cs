@@ -242,14 +242,16 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     }
 
     /// <summary>
-    /// A removal came after the end of the lease: whoever cleans up after that lease removes it, and tells.
+    /// A write came after the end of the lease: whoever cleans up after that lease removes what it held, and tells.
     /// </summary>
-    public void LeftToOthers()
+    public void LeftToOthers(PresenceWrite write)
     {
         lock (gate)
         {
             (lease, written, certain, believed) = (null, 0, true, false);
-            (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
+            // Who comes after a removal starts anew. A connection that is open says under the next lease what it is.
+            if (write.Connections == 0)
+                (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
             waiting.InsertRange(0, batch);
             batch.Clear();
         }

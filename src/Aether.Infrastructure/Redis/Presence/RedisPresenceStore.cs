@@ -153,7 +153,7 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
         }
         catch (Exception exception) when (PresenceScripts.IsFault(exception))
         {
-            Fault(exception);
+            Doubt(exception);
             return ClientPlaces.Unavailable;
         }
     }
