@@ -71,7 +71,9 @@ internal sealed class GetRosterHandler(
         Role? role = null;
         if (payload.Has("role", out var name))
         {
-            if (name.ValueKind != JsonValueKind.String || !RoleNames.TryParse(name.GetString(), out var only))
+            // An empty name is no role, as over HTTP, and not those who have none.
+            if (name.ValueKind != JsonValueKind.String || !RoleNames.TryParse(name.GetString(), out var only)
+                || only == Role.None)
                 return false;
             role = only;
         }

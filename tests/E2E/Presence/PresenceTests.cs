@@ -126,6 +126,7 @@ public sealed class PresenceTests(TwoInstances instances) : IClassFixture<TwoIns
     [InlineData("echo", "join", "{}")]
     [InlineData("echo", "roster", """{"limit":501}""")]
     [InlineData("echo", "roster", """{"role":"boss"}""")]
+    [InlineData("echo", "roster", """{"role":""}""")]
     public async Task Presence_Closes4000AndTellsNobody_GivenAnythingButAnUpdateOrARoster(
         string target, string? cmd, string payload)
     {

@@ -1,8 +1,10 @@
+using System.Text;
 using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
 using Aether.Application.Wire;
 using Aether.Domain;
+using MediatR;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using Xunit;
@@ -128,6 +130,26 @@ public sealed class PresenceQueryTests
         await Remove(supersededBy: "i-1");
 
         Assert.Empty(presence.ReceivedCalls());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("boss")]
+    [InlineData("Worker")]
+    public async Task GetRoster_IsRejected_GivenARoleThatThereIsNot(string role)
+    {
+        Members(Some.Group, Worker with { Role = Role.None });
+        var time = new FakeTimeProvider();
+        var messages = new ServerMessages(time);
+        using var pacing = new AnswerPacing(time);
+        var handler = new GetRosterHandler(
+            Substitute.For<IMediator>(), new StateUpdates(presence, bus, messages, time), pacing, messages);
+        var question = Some.Message with { Payload = Encoding.UTF8.GetBytes($$"""{"role":"{{role}}"}""") };
+
+        var outcome = await handler.Handle(new GetRoster(Some.Sender(), question), Cancellation);
+
+        Assert.Equal(
+            (ErrorCode.InvalidMessage, "payload"), (outcome.Rejection!.Code, outcome.Rejection.Field));
     }
 
     private void Members(VisionId group, params Member[] members) =>
