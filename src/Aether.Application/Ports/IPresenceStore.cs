@@ -146,4 +146,9 @@ internal interface IPresenceWatcher
 {
     /// <summary>Takes a change. It must not wait.</summary>
     void OnChanged(VisionId group, PresenceChange change);
+
+    /// <summary>
+    /// The instance ends: what was taken and is not told yet is told now. Completes when that was tried.
+    /// </summary>
+    Task FlushAsync() => Task.CompletedTask;
 }

@@ -8,7 +8,7 @@ namespace Aether.Application.Presence;
 /// </summary>
 internal sealed class PresenceBatch
 {
-    private readonly Dictionary<VisionId, Words> clients = [];
+    private readonly Dictionary<VisionId, PresenceWords> clients = [];
     private readonly Lock gate = new();
     private bool begun;
     private bool closed;
@@ -16,8 +16,11 @@ internal sealed class PresenceBatch
     /// <summary>Tells the batch when its time has come.</summary>
     public ITimer? Timer { get; set; }
 
-    /// <summary>Takes a change, unless the batch is closed.</summary>
-    public bool TryAdd(Member member, bool came, string? reason, out bool first)
+    /// <summary>Takes words, unless the batch is closed.</summary>
+    /// <param name="words">What is to be told of one client.</param>
+    /// <param name="again">Whether they are older than what is here, and may have been told.</param>
+    /// <param name="first">Whether the batch begins with them.</param>
+    public bool TryAdd(PresenceWords words, bool again, out bool first)
     {
         lock (gate)
         {
@@ -25,9 +28,13 @@ internal sealed class PresenceBatch
             if (closed)
                 return false;
             begun = true;
-            if (!clients.TryGetValue(member.ClientId, out var words))
-                clients.Add(member.ClientId, words = new Words());
-            words.Take(member, came, reason);
+            var client = words.ClientId;
+            if (!clients.TryGetValue(client, out var there))
+                clients.Add(client, words);
+            else if (again)
+                clients[client] = words.Then(there);
+            else
+                there.Then(words);
             return true;
         }
     }
@@ -42,69 +49,87 @@ internal sealed class PresenceBatch
         }
     }
 
-    /// <summary>Ends the batch, and gives what it gathered.</summary>
-    public (List<Member> Joined, List<(Member Member, string? Reason)> Left) Close()
+    /// <summary>Ends the batch, and gives what it gathered; <see langword="null"/> if somebody else has ended it.</summary>
+    public IReadOnlyCollection<PresenceWords>? Close()
     {
         lock (gate)
         {
+            if (closed)
+                return null;
             closed = true;
-            var joined = new List<Member>();
-            var left = new List<(Member Member, string? Reason)>();
-            foreach (var words in clients.Values)
-                words.Tell(joined, left);
-            return (joined, left);
-        }
-    }
-
-    /// <summary>What is to be told of one client.</summary>
-    private sealed class Words
-    {
-        private (Member Member, bool Came, string? Reason)? first;
-        private (Member Member, bool Came, string? Reason) last;
-
-        public void Take(Member member, bool came, string? reason)
-        {
-            var word = (member, came, reason);
-            if (first is not { } began)
-            {
-                first = last = word;
-                return;
-            }
-            if (member.Version < began.Member.Version)
-                first = word;
-            // Without versions the order in which they come is all there is.
-            if (member.Version >= last.Member.Version)
-                last = word;
-        }
-
-        /// <returns>Whether there is nothing left to tell.</returns>
-        public bool IsPassed(long version, bool stays)
-        {
-            if (last.Member.Version >= version)
-            {
-                // Somebody told something in between: how it was before does not matter any more.
-                if (first is { } began && began.Member.Version < version && last.Came)
-                    first = last;
-                return false;
-            }
-            if (!stays || !last.Came)
-                return true;
-            // It is there, and newer than it was when it came.
-            last = (last.Member with { Version = version }, true, null);
-            return false;
-        }
-
-        public void Tell(List<Member> joined, List<(Member Member, string? Reason)> left)
-        {
-            var began = first!.Value;
-            // Who came and went within one batch was never told as there.
-            if (!began.Came)
-            {
-                var gone = last.Came ? began : last;
-                left.Add((gone.Member, gone.Reason));
-            }
-            if (last.Came)
-                joined.Add(last.Member);
+            return clients.Values;
         }
     }
 }
+
+/// <summary>What is to be told of one client: how its changes began, and how they ended.</summary>
+/// <param name="member">The client as it is, or as it was before it went.</param>
+/// <param name="came">Whether it came.</param>
+/// <param name="reason">Why it went, if there is more to say.</param>
+/// <param name="at">The timestamp of the change.</param>
+internal sealed class PresenceWords(Member member, bool came, string? reason, long at)
+{
+    private PresenceWord first = new(member, came, reason);
+    private PresenceWord last = new(member, came, reason);
+
+    /// <summary>The client.</summary>
+    public VisionId ClientId => last.Member.ClientId;
+
+    /// <summary>The timestamp of the newest of the changes.</summary>
+    public long At { get; private set; } = at;
+
+    /// <summary>Whether a part of it may have been told: its publishing was begun, and was not confirmed.</summary>
+    public bool MayBeTold { get; set; }
+
+    /// <summary>Takes what came later.</summary>
+    public PresenceWords Then(PresenceWords later)
+    {
+        Take(later.first);
+        Take(later.last);
+        At = Math.Max(At, later.At);
+        MayBeTold |= later.MayBeTold;
+        return this;
+    }
+
+    /// <returns>Whether there is nothing left to tell.</returns>
+    public bool IsPassed(long version, bool stays)
+    {
+        // These very words were told, though nobody confirmed it.
+        if (MayBeTold && !stays && last.Member.Version == version)
+            return true;
+        if (last.Member.Version >= version)
+        {
+            // Somebody told something in between: how it was before does not matter any more.
+            if (first.Member.Version < version && last.Came)
+                first = last;
+            return false;
+        }
+        if (!stays || !last.Came)
+            return true;
+        // It is there, and newer than it was when it came.
+        last = new(last.Member with { Version = version }, true, null);
+        return false;
+    }
+
+    /// <summary>What to say of its leaving and of its coming; nothing of who came and went before it was told.</summary>
+    public (PresenceWord? Left, PresenceWord? Joined) Tell()
+    {
+        PresenceWord? left = !first.Came && last.Came ? first : !last.Came && (!first.Came || MayBeTold) ? last : null;
+        return (left, last.Came ? last : null);
+    }
+
+    private void Take(PresenceWord word)
+    {
+        if (word.Member.Version < first.Member.Version)
+            first = word;
+        // Without versions the order in which they come is all there is.
+        if (word.Member.Version >= last.Member.Version)
+            last = word;
+    }
+}
+
+/// <summary>A client came or went.</summary>
+/// <param name="Member">The client.</param>
+/// <param name="Came">Whether it came.</param>
+/// <param name="Reason">Why it went, if there is more to say.</param>
+internal sealed record PresenceWord(Member Member, bool Came, string? Reason);

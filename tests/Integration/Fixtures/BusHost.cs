@@ -14,6 +14,7 @@ namespace Aether.Tests.Integration.Fixtures;
 internal sealed class BusHost : IAsyncDisposable
 {
     private readonly ServiceProvider services;
+    private bool disposed;
 
     private BusHost(ServiceProvider services) => this.services = services;
 
@@ -63,6 +64,9 @@ internal sealed class BusHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (disposed)
+            return;
+        disposed = true;
         foreach (var service in services.GetServices<IHostedService>().Reverse())
             await service.StopAsync(CancellationToken.None);
         await services.DisposeAsync();

@@ -54,6 +54,22 @@ internal sealed class PresenceReaper(PresenceScripts scripts, IPresenceWatcher? 
         }
     }
 
+    /// <summary>Completes when the watcher has told what it can.</summary>
+    public async Task FlushAsync()
+    {
+        try
+        {
+            if (watcher is not null)
+                await watcher.FlushAsync().ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // As above: the end goes on.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            logger.WatcherFailed(exception.GetType().Name);
+        }
+    }
+
     private async Task<int> EmptyAsync(
         string incarnation, IReadOnlyList<VisionId> groups, PresenceLease? own, CancellationToken stopping)
     {

@@ -91,6 +91,8 @@ internal sealed partial class RedisPresenceStore
             // Others remove the rest when the lease ends.
             logLimit.Unavailable(exception);
         }
+        // Also of those whose leaving was gathered: they are in no roster any more, so nobody else tells it.
+        await reaper.FlushAsync().ConfigureAwait(false);
     }
 
     private async Task<TimeSpan> KeepAsync(CancellationToken stopping)

@@ -16,12 +16,13 @@ public sealed class PresenceAnnouncerTests
     private readonly List<Message> published = [];
     private readonly IPresenceStore presence = Substitute.For<IPresenceStore>();
     private readonly PresenceAnnouncer announcer;
+    private Func<ValueTask<PublishResult>> answer = static () => new(PublishResult.To(1));
 
     public PresenceAnnouncerTests() => announcer = new PresenceAnnouncer(
         new FakeBus((message, _) =>
         {
             published.Add(message);
-            return new(PublishResult.To(1));
+            return answer();
         }),
         new ServerMessages(time),
         time);
@@ -172,6 +173,145 @@ public sealed class PresenceAnnouncerTests
         time.Advance(PresenceAnnouncer.Period);
 
         Assert.Empty(Names(Assert.Single(published), "left"));
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(600)]
+    public void OnChanged_TellsAgainUntilItIsTaken_GivenABusThatTakesNothing(int size)
+    {
+        answer = static () => new(PublishResult.Unavailable);
+        Came("came", size, version: 1);
+        Went("went", size, "lost", version: 2);
+        for (int i = 0; i < 3; i++)
+            time.Advance(PresenceAnnouncer.Period);
+        answer = static () => new(PublishResult.To(1));
+        published.Clear();
+        time.Advance(PresenceAnnouncer.Period);
+
+        var frame = Assert.Single(published);
+        Assert.Equal(["came"], Names(frame, "joined"));
+        Assert.Equal(["went"], Names(frame, "left"));
+        Assert.Equal([1, 2], [.. Versions(frame, "joined"), .. Versions(frame, "left")]);
+        Assert.Contains("\"reason\":\"lost\"", Encoding.UTF8.GetString(frame.Payload.Span), StringComparison.Ordinal);
+        // And then it is told.
+        time.Advance(PresenceAnnouncer.Period);
+        Assert.Single(published);
+        Assert.False(announcer.IsGathering(Some.Group));
+    }
+
+    [Fact]
+    public void OnChanged_TellsAgainWhatFailedAlone_GivenOneOfManyFrames()
+    {
+        int frames = 0;
+        answer = () => frames++ == 1 ? throw new TimeoutException() : new(PublishResult.To(1));
+        for (int i = 0; i < 1_000; i++)
+            Came("c" + i, 5_000, version: i + 1);
+        time.Advance(PresenceAnnouncer.Period);
+        Assert.Equal(3, published.Count);
+
+        time.Advance(PresenceAnnouncer.Period);
+
+        Assert.Equal(4, published.Count);
+        Assert.Equal(Names(published[1], "joined"), Names(published[3], "joined"));
+    }
+
+    [Fact]
+    public void OnChanged_TellsItNoMore_GivenABusThatIsAwayForLongerThanALease()
+    {
+        answer = static () => new(PublishResult.Unavailable);
+        Came("old", 3, version: 1);
+        time.Advance(TimeSpan.FromSeconds(9));
+        Came("new", 3, version: 2);
+        time.Advance(TimeSpan.FromSeconds(2));
+        answer = static () => new(PublishResult.To(1));
+        published.Clear();
+        time.Advance(PresenceAnnouncer.Period);
+
+        Assert.Equal(["new"], Names(Assert.Single(published), "joined"));
+    }
+
+    [Fact]
+    public void OnChanged_TellsTheLeaving_GivenAComingThatMayHaveBeenToldAndWasNotConfirmed()
+    {
+        answer = static () => new(PublishResult.Unavailable);
+        Came("x", 3, version: 1);
+        Went("x", 3, version: 2);
+        answer = static () => new(PublishResult.To(1));
+        published.Clear();
+        time.Advance(PresenceAnnouncer.Period);
+
+        var frame = Assert.Single(published);
+        Assert.Equal(["x"], Names(frame, "left"));
+        Assert.Empty(Names(frame, "joined"));
+        Assert.Equal([2], Versions(frame, "left"));
+    }
+
+    [Theory]
+    [InlineData("join", 1, false)]
+    [InlineData("update", 1, true)]
+    [InlineData("leave", 0, true)]
+    public void Hear_ItIsNotToldAgain_GivenThatItWasHeardThoughNotConfirmed(string cmd, long version, bool isTold)
+    {
+        answer = static () => new(PublishResult.Unavailable);
+        Came("x", 3, version: 1);
+        Came("y", 3, version: 2);
+        answer = static () => new(PublishResult.To(1));
+        published.Clear();
+
+        Hear(cmd, "x", $$"""{"version":{{version}}}""");
+        time.Advance(PresenceAnnouncer.Period);
+
+        Assert.Equal(isTold ? ["x", "y"] : ["y"], Names(Assert.Single(published), "joined"));
+    }
+
+    [Fact]
+    public void OnChanged_TheLaterChangeIsTold_GivenOneThatFailsAfterIt()
+    {
+        var first = new TaskCompletionSource<PublishResult>();
+        answer = () => new(first.Task);
+        Came("x", 3, version: 1);
+        answer = static () => new(PublishResult.Unavailable);
+        Went("x", 3, version: 2);
+        Came("x", 3, version: 3);
+        first.SetResult(PublishResult.Unavailable);
+        answer = static () => new(PublishResult.To(1));
+        published.Clear();
+        time.Advance(PresenceAnnouncer.Period);
+
+        Assert.Equal([3], Versions(Assert.Single(published), "joined"));
+    }
+
+    [Fact]
+    public async Task FlushAsync_TellsWhatIsGatheredAndWaitsForIt_AndNothingIsGatheredAnyMore()
+    {
+        var taken = new TaskCompletionSource<PublishResult>();
+        answer = () => new(taken.Task);
+        Went("small", 3);
+        for (int i = 0; i < 500; i++)
+            announcer.OnChanged(Some.OtherGroup, new(PresenceTransition.Went, MemberOf("c" + i), 1_000 - i));
+
+        var flushed = announcer.FlushAsync();
+
+        Assert.Equal(501, published.Sum(frame => frame.Cmd == "leave" ? 1 : Names(frame, "left").Length));
+        Assert.False(flushed.IsCompleted);
+        taken.SetResult(PublishResult.To(1));
+        await flushed;
+        published.Clear();
+        Went("late", 600);
+        Assert.Equal(["late"], Names(Assert.Single(published), "left"));
+    }
+
+    [Fact]
+    public async Task FlushAsync_Ends_GivenABusThatTakesNothing()
+    {
+        answer = static () => new(PublishResult.Unavailable);
+        Went("small", 3);
+        Went("large", 600);
+
+        await announcer.FlushAsync();
+
+        Assert.False(announcer.IsGathering(Some.Group));
     }
 
     [Theory]

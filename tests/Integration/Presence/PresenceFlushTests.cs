@@ -1,0 +1,76 @@
+using System.Text.Json;
+using Aether.Application;
+using Aether.Application.Ports;
+using Aether.Application.Presence;
+using Aether.Domain;
+using Aether.Tests.Integration.Fixtures;
+using MediatR;
+using Xunit;
+
+namespace Aether.Tests.Integration;
+
+/// <summary>What an instance that ends tells of those who were on it.</summary>
+public sealed class PresenceFlushTests
+{
+    private static readonly VisionId Group = VisionId.Parse("g");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task StopAsync_EveryLeavingIsHeard_GivenALargeGroupAndAGracefulStop(bool closed)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var stays = await StartAsync(server);
+        await using var ends = await StartAsync(server);
+        var sink = new RecordingSink();
+        Assert.True(await stays.Bus.SubscribeAsync(ChannelName.Group(Group), sink, Token));
+        // So many stay that the group is a large one to the end.
+        await JoinAsync(stays, "stays", PresenceAnnouncer.LargeGroup + 1);
+        string[] clients = await JoinAsync(ends, "ends", 20);
+        await Eventually.HoldsAsync(() => Names(sink, "joined").IsSupersetOf(clients));
+
+        // Their connections are closed first, as a server does that drains; or they are still there.
+        foreach (string client in closed ? clients : [])
+            await ends.Get<IMediator>().Send(new Leave(Group, VisionId.Parse(client)), Token);
+        await ends.DisposeAsync();
+
+        Assert.Equal(
+            PresenceAnnouncer.LargeGroup + 1, (await stays.Get<IPresenceStore>().GetMembersAsync(Group, Token))!.Count);
+        await Eventually.HoldsAsync(
+            () => Names(sink, "left").SetEquals(clients), TimeSpan.FromSeconds(10),
+            state: () => string.Join(",", Names(sink, "left")));
+    }
+
+    private static async Task<BusHost> StartAsync(RedisServer server)
+    {
+        var host = await BusHost.StartReadyAsync(
+            server.ConnectionString, services: static services => services.AddAetherApplication());
+        await Eventually.HoldsAsync(() => host.Get<IPresenceStore>().IsReady);
+        return host;
+    }
+
+    private static async Task<string[]> JoinAsync(BusHost host, string name, int count)
+    {
+        string[] clients = [.. Enumerable.Range(0, count).Select(i => $"{name}{i}")];
+        foreach (string[] some in clients.Chunk(100))
+        {
+            await Task.WhenAll(some.Select(client => host.Get<IMediator>().Send(
+                new Join(Group, VisionId.Parse(client), Role.Worker), Token)));
+        }
+        return clients;
+    }
+
+    private static HashSet<string> Names(RecordingSink sink, string list)
+    {
+        var names = new HashSet<string>();
+        foreach (var (_, message) in sink.Received.Where(one => one.Message.Cmd == "changes"))
+        {
+            using var payload = JsonDocument.Parse(message.Payload);
+            foreach (var one in payload.RootElement.GetProperty(list).EnumerateArray())
+                names.Add(one.GetProperty("client_id").GetString()!);
+        }
+        return names;
+    }
+}
