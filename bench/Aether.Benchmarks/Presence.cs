@@ -94,5 +94,5 @@ public class Presence
     public Task ReadMembers() => reader.ReadAsync(Full);
 
     private Task<Held> HoldAsync(VisionId group, VisionId client, int connections) =>
-        scripts.HoldAsync(group, client, new PresenceWrite(lease, connections, Role.Worker, 0, 0, 0, State, 0, 0));
+        scripts.HoldAsync(group, client, new PresenceWrite(lease, connections, Role.Worker, 0, 0, 0, State, 0, 0, 0));
 }

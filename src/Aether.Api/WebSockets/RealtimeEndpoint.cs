@@ -164,7 +164,7 @@ internal sealed class RealtimeEndpoint(
                 connection.EndTies();
                 if (refusal is null)
                     await services.Mediator
-                        .Send(new Leave(connection.GroupId, connection.ClientId), CancellationToken.None)
+                        .Send(new Leave(connection.GroupId, connection.ClientId, profile.Role), CancellationToken.None)
                         .ConfigureAwait(false);
                 // Behind all else, so that who is told finds the client gone; and before it leaves the registry, so that
                 // the end of the instance waits for it.

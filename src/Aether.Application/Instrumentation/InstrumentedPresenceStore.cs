@@ -24,13 +24,14 @@ internal sealed class InstrumentedPresenceStore(IPresenceStore inner, RealtimeMe
                 static call => call.inner.JoinAsync(call.group, call.client, call.role, call.cancellationToken))
             : inner.JoinAsync(group, client, role, cancellationToken);
 
-    public Task<PresenceChange> LeaveAsync(VisionId group, VisionId client, CancellationToken cancellationToken) =>
+    public Task<PresenceChange> LeaveAsync(
+        VisionId group, VisionId client, Role role, CancellationToken cancellationToken) =>
         IsWatched
             ? ChangeAsync(
                 "leave",
-                (inner, group, client, cancellationToken),
-                static call => call.inner.LeaveAsync(call.group, call.client, call.cancellationToken))
-            : inner.LeaveAsync(group, client, cancellationToken);
+                (inner, group, client, role, cancellationToken),
+                static call => call.inner.LeaveAsync(call.group, call.client, call.role, call.cancellationToken))
+            : inner.LeaveAsync(group, client, role, cancellationToken);
 
     public Task<PresenceChange> UpdateStateAsync(
         VisionId group, VisionId client, ReadOnlyMemory<byte> state, CancellationToken cancellationToken) =>

@@ -24,8 +24,12 @@ internal interface IPresenceStore
     /// Takes back one connection of a client on this instance. While the store cannot be reached the adapter
     /// remembers it, and removes it as soon as it can.
     /// </summary>
+    /// <param name="group">The group.</param>
+    /// <param name="client">The client.</param>
+    /// <param name="role">What the connection was opened as: of those that stay the newest says the client's role.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns><see cref="PresenceTransition.Went"/> exactly when it was the client's last one anywhere.</returns>
-    Task<PresenceChange> LeaveAsync(VisionId group, VisionId client, CancellationToken cancellationToken);
+    Task<PresenceChange> LeaveAsync(VisionId group, VisionId client, Role role, CancellationToken cancellationToken);
 
     /// <summary>Replaces what a present client says of itself.</summary>
     /// <param name="group">The group it is present in.</param>
@@ -132,6 +136,9 @@ internal readonly record struct PresenceChange(
     string? Reason = null,
     BackplaneFault Fault = default)
 {
+    /// <summary>Whether the client is there as before, but in another role: that of its newest connection now.</summary>
+    public bool RoleChanged { get; init; }
+
     /// <summary>The store did not do it.</summary>
     public static PresenceChange Unavailable(BackplaneFault fault) =>
         new(PresenceTransition.Unavailable, null, Fault: fault);

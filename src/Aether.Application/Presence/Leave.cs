@@ -7,7 +7,8 @@ namespace Aether.Application.Presence;
 /// <summary>A connection of a client closes.</summary>
 /// <param name="GroupId">The group.</param>
 /// <param name="ClientId">The client.</param>
-internal sealed record Leave(VisionId GroupId, VisionId ClientId)
+/// <param name="Role">What the client is in the group by this connection.</param>
+internal sealed record Leave(VisionId GroupId, VisionId ClientId, Role Role)
     : IRequest<Outcome>;
 
 /// <summary>Takes the connection back; the watcher tells the group if it was its client's last one.</summary>
@@ -20,7 +21,7 @@ internal sealed class LeaveHandler(IPresenceStore presence, IPresenceWatcher wat
     /// <inheritdoc/>
     public async Task<Outcome> Handle(Leave request, CancellationToken cancellationToken)
     {
-        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, cancellationToken)
+        var change = await presence.LeaveAsync(request.GroupId, request.ClientId, request.Role, cancellationToken)
             .ConfigureAwait(false);
         if (change.Transition == PresenceTransition.Went)
             updates?.Forget(request.GroupId, request.ClientId);

@@ -32,8 +32,11 @@ internal sealed class PresenceAnnouncer(
     /// <inheritdoc/>
     public void OnChanged(VisionId group, PresenceChange change)
     {
-        if (change.Transition is not (PresenceTransition.Came or PresenceTransition.Went)
-            || change.Member is not { } member)
+        if (change.Member is not { } member)
+            return;
+        if (change is { Transition: PresenceTransition.None, RoleChanged: true })
+            TellRole(group, member);
+        if (change.Transition is not (PresenceTransition.Came or PresenceTransition.Went))
             return;
         bool came = change.Transition == PresenceTransition.Came;
         var words = new PresenceWords(member, came, change.Reason, time.GetTimestamp());
@@ -65,9 +68,9 @@ internal sealed class PresenceAnnouncer(
     /// <param name="client">The client.</param>
     /// <param name="version">The version of what was heard.</param>
     /// <param name="stays">
-    /// Whether it says nothing of coming or going, but only how the client is that is there.
+    /// The role that the client has, if it says nothing of coming or going, but only how the client is that is there.
     /// </param>
-    internal void OnHeard(VisionId group, VisionId client, long version, bool stays)
+    internal void OnHeard(VisionId group, VisionId client, long version, Role? stays)
     {
         if (batches.TryGetValue(group, out var batch))
             batch.Pass(client, version, stays);
@@ -75,6 +78,13 @@ internal sealed class PresenceAnnouncer(
 
     /// <summary>Whether anything of the group waits to be told.</summary>
     internal bool IsGathering(VisionId group) => !batches.IsEmpty && batches.ContainsKey(group);
+
+    // As when a client says something of itself: of one that is not told yet, the coming tells it.
+    private void TellRole(VisionId group, Member member)
+    {
+        OnHeard(group, member.ClientId, member.Version, member.Role);
+        Begin(PublishAsync(group, messages.PresenceEvent(group, member, "update")));
+    }
 
     private void Gather(VisionId group, PresenceWords words, bool again)
     {

@@ -40,7 +40,7 @@ internal sealed class PresenceBatch
     }
 
     /// <summary>Forgets of a client what is older than what its group heard by now.</summary>
-    public void Pass(VisionId client, long version, bool stays)
+    public void Pass(VisionId client, long version, Role? stays)
     {
         lock (gate)
         {
@@ -92,10 +92,10 @@ internal sealed class PresenceWords(Member member, bool came, string? reason, lo
     }
 
     /// <returns>Whether there is nothing left to tell.</returns>
-    public bool IsPassed(long version, bool stays)
+    public bool IsPassed(long version, Role? stays)
     {
         // These very words were told, though nobody confirmed it.
-        if (MayBeTold && !stays && last.Member.Version == version)
+        if (MayBeTold && stays is null && last.Member.Version == version)
             return true;
         if (last.Member.Version >= version)
         {
@@ -104,10 +104,10 @@ internal sealed class PresenceWords(Member member, bool came, string? reason, lo
                 first = last;
             return false;
         }
-        if (!stays || !last.Came)
+        if (stays is not { } role || !last.Came)
             return true;
         // It is there, and newer than it was when it came.
-        last = new(last.Member with { Version = version }, true, null);
+        last = new(last.Member with { Version = version, Role = role }, true, null);
         return false;
     }
 

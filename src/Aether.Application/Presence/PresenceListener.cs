@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aether.Application.Ports;
+using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Application.Presence;
@@ -35,17 +36,17 @@ internal sealed class PresenceListener(
         if (message.Cmd == ServerCommands.Changes)
         {
             foreach (var one in List(root, "left"))
-                Heard(group, Client(one), one, left: true, stays: false);
+                Heard(group, Client(one), one, left: true);
             if (!announcer.IsGathering(group))
                 return;
             foreach (var one in List(root, "joined"))
-                Heard(group, Client(one), one, left: false, stays: false);
+                Heard(group, Client(one), one, left: false);
             return;
         }
-        Heard(group, message.FromId, root, leaves, stays: message.Cmd == "update");
+        Heard(group, message.FromId, root, leaves, message.Cmd == "update" ? RoleOf(root) : null);
     }
 
-    private void Heard(VisionId group, VisionId client, JsonElement said, bool left, bool stays)
+    private void Heard(VisionId group, VisionId client, JsonElement said, bool left, Role? stays = null)
     {
         // Other implementations give no version: then there is nothing to compare.
         if (client.IsEmpty || !said.TryGetProperty("version", out var element)
@@ -61,6 +62,10 @@ internal sealed class PresenceListener(
         root.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array
             ? list.EnumerateArray().Where(static one => one.ValueKind == JsonValueKind.Object)
             : [];
+
+    private static Role RoleOf(JsonElement one) =>
+        one.TryGetProperty("role", out var name) && name.ValueKind == JsonValueKind.String
+            && RoleNames.TryParse(name.GetString(), out var role) ? role : Role.None;
 
     private static VisionId Client(JsonElement one) =>
         one.TryGetProperty("client_id", out var id) && id.ValueKind == JsonValueKind.String

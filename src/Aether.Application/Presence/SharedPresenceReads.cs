@@ -30,8 +30,9 @@ internal sealed class SharedPresenceReads(IPresenceStore inner, TimeProvider tim
         VisionId group, VisionId client, Role role, CancellationToken cancellationToken) =>
         inner.JoinAsync(group, client, role, cancellationToken);
 
-    public Task<PresenceChange> LeaveAsync(VisionId group, VisionId client, CancellationToken cancellationToken) =>
-        inner.LeaveAsync(group, client, cancellationToken);
+    public Task<PresenceChange> LeaveAsync(
+        VisionId group, VisionId client, Role role, CancellationToken cancellationToken) =>
+        inner.LeaveAsync(group, client, role, cancellationToken);
 
     public Task<PresenceChange> UpdateStateAsync(
         VisionId group, VisionId client, ReadOnlyMemory<byte> state, CancellationToken cancellationToken) =>

@@ -32,19 +32,23 @@ internal sealed class InMemoryPresenceStore(TimeProvider time, IInstanceStatus? 
                 bool came = !there.Members.TryGetValue(client, out var entry);
                 if (entry is null)
                     there.Members.Add(client, entry = new Entry { JoinedAt = now });
-                entry.Connections++;
-                entry.Role = role;
+                bool changed = !came && entry.Role != role;
+                entry.Roles.Add(role);
                 entry.LastSeen = now;
                 entry.Version = NextVersion();
                 return Task.FromResult(new PresenceChange(
                     came ? PresenceTransition.Came : PresenceTransition.None,
                     entry.ToMember(client),
-                    there.Members.Count));
+                    there.Members.Count)
+                {
+                    RoleChanged = changed,
+                });
             }
         }
     }
 
-    public Task<PresenceChange> LeaveAsync(VisionId group, VisionId client, CancellationToken cancellationToken)
+    public Task<PresenceChange> LeaveAsync(
+        VisionId group, VisionId client, Role role, CancellationToken cancellationToken)
     {
         if (!groups.TryGetValue(group, out var there))
             return Nothing;
@@ -53,10 +57,14 @@ internal sealed class InMemoryPresenceStore(TimeProvider time, IInstanceStatus? 
             if (!there.Members.TryGetValue(client, out var entry))
                 return Nothing;
             entry.Version = NextVersion();
-            if (entry.Connections > 1)
+            if (entry.Roles.Count > 1)
             {
-                entry.Connections--;
-                return Task.FromResult(new PresenceChange(PresenceTransition.None, entry.ToMember(client)));
+                var before = entry.Role;
+                entry.Roles.RemoveAt(Math.Max(0, entry.Roles.IndexOf(role)));
+                return Task.FromResult(new PresenceChange(PresenceTransition.None, entry.ToMember(client))
+                {
+                    RoleChanged = entry.Role != before,
+                });
             }
             there.Members.Remove(client);
             if (there.Members.Count == 0)
@@ -164,9 +172,10 @@ internal sealed class InMemoryPresenceStore(TimeProvider time, IInstanceStatus? 
 
     private sealed class Entry
     {
-        public int Connections { get; set; }
+        /// <summary>What each open connection was opened as, the newest last.</summary>
+        public List<Role> Roles { get; } = [];
 
-        public Role Role { get; set; }
+        public Role Role => Roles[^1];
 
         public byte[] State { get; set; } = NoState;
 
@@ -177,6 +186,6 @@ internal sealed class InMemoryPresenceStore(TimeProvider time, IInstanceStatus? 
         public long Version { get; set; }
 
         public Member ToMember(VisionId client) =>
-            new(client, Role, State, Connections, JoinedAt, LastSeen) { Version = Version };
+            new(client, Role, State, Roles.Count, JoinedAt, LastSeen) { Version = Version };
     }
 }

@@ -74,7 +74,7 @@ public sealed class HttpApiFaultTests
             VisionId group, VisionId client, Role role, CancellationToken cancellationToken) => NoChange;
 
         public Task<PresenceChange> LeaveAsync(
-            VisionId group, VisionId client, CancellationToken cancellationToken) => NoChange;
+            VisionId group, VisionId client, Role role, CancellationToken cancellationToken) => NoChange;
 
         public Task<PresenceChange> UpdateStateAsync(
             VisionId group,

@@ -33,7 +33,7 @@ public sealed class PresenceFlushTests
 
         // Their connections are closed first, as a server does that drains; or they are still there.
         foreach (string client in closed ? clients : [])
-            await ends.Get<IMediator>().Send(new Leave(Group, VisionId.Parse(client)), Token);
+            await ends.Get<IMediator>().Send(new Leave(Group, VisionId.Parse(client), Role.Worker), Token);
         await ends.DisposeAsync();
 
         Assert.Equal(

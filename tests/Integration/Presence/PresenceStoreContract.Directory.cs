@@ -1,5 +1,6 @@
 using Aether.Application.Ports;
 using Aether.Domain;
+using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
 namespace Aether.Tests.Integration;

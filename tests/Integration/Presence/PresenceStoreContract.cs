@@ -1,6 +1,7 @@
 using System.Text;
 using Aether.Application.Ports;
 using Aether.Domain;
+using Aether.Tests.Integration.Fixtures;
 using Xunit;
 
 namespace Aether.Tests.Integration;
@@ -44,6 +45,44 @@ public abstract partial class PresenceStoreContract
         AssertMember(change.Member, Role.Controller, connections: 2);
         Assert.Equal(came.Member!.JoinedAt, change.Member!.JoinedAt);
         AssertMember(Assert.Single(await MembersAsync(First)), Role.Controller, connections: 2);
+    }
+
+    [Fact]
+    public async Task LeaveAsync_TheNewestThatStaysSaysTheRole_GivenConnectionsOfSeveralRoles()
+    {
+        await First.JoinAsync(group, Client, Role.Worker, Token);
+        AssertRole(await First.JoinAsync(group, Client, Role.Worker, Token), Role.Worker, changed: false);
+        AssertRole(await First.JoinAsync(group, Client, Role.Controller, Token), Role.Controller, changed: true);
+        AssertRole(await First.JoinAsync(group, Client, Role.Observer, Token), Role.Observer, changed: true);
+        // Not the newest: nothing changes.
+        AssertRole(await First.LeaveAsync(group, Client, Role.Worker, Token), Role.Observer, changed: false);
+
+        AssertRole(await First.LeaveAsync(group, Client, Role.Observer, Token), Role.Controller, changed: true);
+        Assert.Equal(Role.Controller, Assert.Single(await MembersAsync(Second)).Role);
+        AssertRole(await First.LeaveAsync(group, Client, Role.Controller, Token), Role.Worker, changed: true);
+        Assert.Equal(Role.Worker, Assert.Single(await MembersAsync(Second)).Role);
+
+        var last = await First.LeaveAsync(group, Client, Role.Worker, Token);
+        Assert.Equal((PresenceTransition.Went, false), (last.Transition, last.RoleChanged));
+
+        static void AssertRole(PresenceChange change, Role role, bool changed) => Assert.Equal(
+            (PresenceTransition.None, role, changed), (change.Transition, change.Member!.Role, change.RoleChanged));
+    }
+
+    [Fact]
+    public async Task JoinAsync_TheRoleThatStaysIsInTheEnd_GivenManyThatComeAndGoAtOnce()
+    {
+        await First.JoinAsync(group, Client, Role.Worker, Token);
+        for (int i = 0; i < 50; i++)
+        {
+            // They meet in one write, or a leave meets the join that is on its way; it comes out the same.
+            await Task.WhenAll(
+                First.JoinAsync(group, Client, Role.Observer, Token),
+                First.JoinAsync(group, Client, Role.Controller, Token),
+                First.LeaveAsync(group, Client, Role.Observer, Token),
+                First.LeaveAsync(group, Client, Role.Controller, Token));
+            AssertMember(Assert.Single(await MembersAsync(Second)), Role.Worker, connections: 1);
+        }
     }
 
     [Fact]

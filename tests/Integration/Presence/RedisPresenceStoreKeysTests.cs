@@ -36,7 +36,7 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
         member.Join(Role.Worker, now: 0, out _);
         var answer = new Held(HeldTransition.Came, Before: 0, record, RoleTime: 5, Joined: 5, StateTime: 6);
         member.Succeeded(member.Next(lease, out _)!.Value, answer, out _);
-        member.Leave(canWrite: true, out _);
+        member.Leave(Role.Worker, canWrite: true, out _);
         member.Succeeded(
             member.Next(lease, out _)!.Value, answer with { Transition = HeldTransition.Went, Before = 1 }, out _);
 
@@ -63,7 +63,7 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
 
         if (wasRemoval)
         {
-            member.Leave(canWrite: true, out _);
+            member.Leave(Role.Worker, canWrite: true, out _);
             var removal = member.Next(lease, out _)!.Value;
             member.Join(Role.Observer, now: 0, out _);
             member.LeftToOthers(removal);
@@ -72,13 +72,14 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
         {
             // One connection more, that closes before anything is known of it.
             member.Join(Role.Observer, now: 0, out _);
-            member.Leave(canWrite: true, out _);
+            member.Leave(Role.Observer, canWrite: true, out _);
             member.LeftToOthers(member.Next(lease, out _)!.Value);
         }
         var write = member.Next(next, out _)!.Value;
 
         // Whoever comes after a removal is another one; whoever is there all the time stays as it was.
-        Assert.Equal(wasRemoval ? (1, 0L, 0L) : (1, 5L, 6L), (write.Connections, write.Joined, write.StateTime));
+        Assert.Equal(wasRemoval ? (Role.Observer, 0L, 0L, 0L) : (Role.Worker, 5L, 5L, 6L),
+            (write.Role, write.RoleTime, write.Joined, write.StateTime));
         Assert.True(write.State.Span.SequenceEqual(wasRemoval ? "{}"u8 : "{\"old\":1}"u8));
     }
 

@@ -15,7 +15,9 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private readonly Lock gate = new();
     private List<Pending> waiting = [];
     private List<Pending> batch = [];
-    private int connections;
+
+    // The open ones, in the order in which they came: the newest says the client's role.
+    private readonly List<Connection> connections = [];
     private bool writing;
     private bool ended;
     private bool dirty;
@@ -25,8 +27,10 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private int written;
     private bool certain = true;
 
+    // When the newest role was said whose connection closed since: if it is what Redis has, another one takes its place.
+    private long closed;
+
     private Role role;
-    private long roleTime;
     private long joined;
     private long stateTime;
     private ReadOnlyMemory<byte> state = NoState;
@@ -57,7 +61,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         get
         {
             lock (gate)
-                return connections > 0;
+                return connections.Count > 0;
         }
     }
 
@@ -72,24 +76,26 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             start = false;
             if (ended)
                 return null;
-            connections++;
+            var connection = new Connection(newRole);
+            connections.Add(connection);
             Volatile.Write(ref touchedAt, now);
-            return Wait(new Pending(Kind.Join, newRole), out start);
+            return Wait(new Pending(Kind.Join, connection), out start);
         }
     }
 
     /// <summary>
-    /// One connection less. While the store <paramref name="canWrite"/> nothing, the truth changes all the same; the
+    /// One connection less, which was opened as <paramref name="oldRole"/>. While the store <paramref name="canWrite"/> nothing, the truth changes all the same; the
     /// caller then marks the member.
     /// </summary>
-    public Task<PresenceChange>? Leave(bool canWrite, out bool start)
+    public Task<PresenceChange>? Leave(Role oldRole, bool canWrite, out bool start)
     {
         lock (gate)
         {
             start = false;
-            if (connections == 0)
+            if (connections.Count == 0)
                 return null;
-            connections--;
+            // Of several with one role the oldest has to do: which one it was makes no other role.
+            Close(connections[Math.Max(0, connections.FindIndex(one => one.Role == oldRole))]);
             return canWrite || writing ? Wait(new Pending(Kind.Leave), out start) : Pending.Unwritten;
         }
     }
@@ -110,7 +116,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     {
         lock (gate)
         {
-            connections = 0;
+            connections.Clear();
             return writing ? Wait(new Pending(Kind.Repeat), out _) : Task.CompletedTask;
         }
     }
@@ -128,7 +134,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
                 return false;
             // Its own going was told by another instance, or this one will tell of its coming.
             believed = false;
-            if (connections == 0)
+            if (connections.Count == 0)
                 return false;
             gone = Math.Max(gone, at);
             // A write that is under way is followed by another one.
@@ -163,23 +169,23 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         {
             removed = false;
             (batch, waiting) = (waiting, batch);
-            var newest = batch.FindLast(static pending => pending.Kind == Kind.Join);
-            if (connections > 0 && (newest is not null || lease != current || !certain || written != connections
-                || gone > version))
+            int count = connections.Count;
+            if (count > 0 && (lease != current || !certain || written != count || gone > version
+                || batch.Exists(static pending => pending.Kind == Kind.Join)))
             {
-                var (newRole, said) = newest is null ? (role, roleTime) : (newest.Role, 0);
+                var newest = connections[^1];
                 return new PresenceWrite(
-                    current, connections, newRole, said, joined, stateTime, state, version, gone);
+                    current, count, newest.Role, newest.RoleTime, joined, stateTime, state, version, gone, TakeClosed());
             }
             // What a removal takes away is taken from the lease that it was held under, current or not: if the answer
             // to an earlier removal was lost, only this instance knows that the client went.
-            if (connections == 0 && lease is not null && (!certain || written > 0))
-                return new PresenceWrite(lease, 0, role, roleTime, joined, stateTime, state, version, 0);
+            if (count == 0 && lease is not null && (!certain || written > 0))
+                return new PresenceWrite(lease, 0, role, 0, joined, stateTime, state, version, 0, TakeClosed());
             foreach (var pending in batch)
                 pending.TrySetResult(new PresenceChange(PresenceTransition.None, null));
             batch.Clear();
             writing = false;
-            ended = removed = connections == 0;
+            ended = removed = count == 0;
             return null;
         }
     }
@@ -213,11 +219,13 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             if (write.Connections == 0)
             {
                 // Who comes next starts anew.
-                (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
+                (role, joined, stateTime, state) = (Role.None, 0, 0, NoState);
             }
             else if (answer.Member is { } now)
             {
-                (role, roleTime, joined) = (now.Role, answer.RoleTime, answer.Joined);
+                (role, joined) = (now.Role, answer.Joined);
+                if (write.RoleTime == 0)
+                    Said(answer.RoleTime);
                 if (answer.StateTime > stateTime)
                     (state, stateTime) = (now.State, answer.StateTime);
             }
@@ -225,6 +233,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             {
                 PresenceTransition.Came => batch.Find(static pending => pending.Kind == Kind.Join),
                 PresenceTransition.Went => batch.FindLast(static pending => pending.Kind == Kind.Leave),
+                _ when answer.RoleChanged => batch.FindLast(static pending => pending.Kind != Kind.Repeat),
                 _ => null,
             };
             foreach (var pending in batch)
@@ -232,12 +241,15 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
                 pending.TrySetResult(new PresenceChange(
                     pending == maker ? transition : PresenceTransition.None,
                     transition == PresenceTransition.Went && pending != maker ? null : member,
-                    answer.GroupSize));
+                    answer.GroupSize)
+                {
+                    RoleChanged = pending == maker && answer.RoleChanged,
+                });
             }
             batch.Clear();
-            return transition == PresenceTransition.None || maker is not null
+            return (transition == PresenceTransition.None && !answer.RoleChanged) || maker is not null
                 ? null
-                : new PresenceChange(transition, member, answer.GroupSize);
+                : new PresenceChange(transition, member, answer.GroupSize) { RoleChanged = answer.RoleChanged };
         }
     }
 
@@ -251,7 +263,9 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             (lease, written, certain, believed) = (null, 0, true, false);
             // Who comes after a removal starts anew. A connection that is open says under the next lease what it is.
             if (write.Connections == 0)
-                (role, roleTime, joined, stateTime, state) = (Role.None, 0, 0, 0, NoState);
+                (role, joined, stateTime, state) = (Role.None, 0, 0, NoState);
+            else
+                closed = Math.Max(closed, write.Closed);
             waiting.InsertRange(0, batch);
             batch.Clear();
         }
@@ -261,12 +275,13 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     /// Redis refused a write, so nothing of it happened: the joins in it failed, and the rest is tried without them.
     /// </summary>
     /// <returns>Whether there was a join in it; otherwise there is nothing to do without.</returns>
-    public bool Refused(BackplaneFault why)
+    public bool Refused(PresenceWrite write, BackplaneFault why)
     {
         lock (gate)
         {
             if (!batch.Exists(static pending => pending.Kind == Kind.Join))
                 return false;
+            closed = Math.Max(closed, write.Closed);
             foreach (var pending in batch)
             {
                 if (pending.Kind == Kind.Join)
@@ -290,6 +305,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             if (lease != write.Lease)
                 (lease, written) = (write.Lease, 0);
             certain = false;
+            closed = Math.Max(closed, write.Closed);
             foreach (var pending in batch)
                 Fail(pending, why);
             foreach (var pending in waiting)
@@ -309,7 +325,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             if (answer.Member is { } member && answer.StateTime > stateTime)
                 (state, stateTime) = (member.State, answer.StateTime);
             version = Math.Max(version, answer.Version);
-            return answer.Member is null && connections > 0 && certain && written > 0;
+            return answer.Member is null && connections.Count > 0 && certain && written > 0;
         }
     }
 
@@ -328,12 +344,39 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         return pending.Task;
     }
 
+    private void Close(Connection connection)
+    {
+        connections.Remove(connection);
+        connection.IsClosed = true;
+        closed = Math.Max(closed, connection.RoleTime);
+    }
+
+    private long TakeClosed()
+    {
+        long at = closed;
+        closed = 0;
+        return at;
+    }
+
+    /// <summary>Redis has the roles of the joins that waited, and says when they were said.</summary>
+    private void Said(long at)
+    {
+        foreach (var pending in batch)
+        {
+            if (pending.Connection is not { } connection)
+                continue;
+            connection.RoleTime = at;
+            // It closed while that was on its way.
+            if (connection.IsClosed)
+                closed = Math.Max(closed, at);
+        }
+    }
+
     private void Fail(Pending pending, BackplaneFault why)
     {
-        // A join that failed is not registered: its connection is not taken back by anybody else. (After Close there
-        // is none.)
-        if (pending.Kind == Kind.Join && connections > 0)
-            connections--;
+        // A join that failed is not registered: its connection is not taken back by anybody else. 
+        if (pending.Connection is { } connection)
+            connections.Remove(connection);
         pending.TrySetResult(PresenceChange.Unavailable(why));
     }
 
@@ -344,7 +387,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     }
 
     /// <summary>A call that waits for a write. It goes on elsewhere: nothing of it runs inside the lock.</summary>
-    private sealed class Pending(Kind kind, Role role = Role.None)
+    private sealed class Pending(Kind kind, Connection? connection = null)
         : TaskCompletionSource<PresenceChange>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public static readonly Task<PresenceChange> Nothing =
@@ -355,6 +398,18 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
 
         public Kind Kind => kind;
 
+        /// <summary>The one that joins.</summary>
+        public Connection? Connection => connection;
+    }
+
+    /// <summary>A connection of the client on this instance.</summary>
+    private sealed class Connection(Role role)
+    {
         public Role Role => role;
+
+        /// <summary>When it said its role, in ms by Redis's clock; 0: it did not yet.</summary>
+        public long RoleTime { get; set; }
+
+        public bool IsClosed { get; set; }
     }
 }

@@ -36,7 +36,7 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
             [names.Members(group), names.Holders(group), names.Held(group, write.Lease.Id), names.Versions(group)],
             [
                 client.Value, write.Connections, write.Lease.Fence, (int)write.Role, write.RoleTime, write.Joined,
-                write.StateTime, write.State, write.Version, write.Gone,
+                write.StateTime, write.State, write.Version, write.Gone, write.Closed,
             ],
             Primary).ConfigureAwait(false);
         return Read(client, result);
@@ -205,7 +205,7 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
         };
         return new Held(
             (HeldTransition)transition, (int)result[1], member, (long)result[4], (long)result[5], (long)result[6],
-            (int)result[9], member.Version);
+            (int)result[9], member.Version, result.Length > 11 && (int)result[11] == 1);
     }
 
     private static byte[] State(RedisResult result) => (byte[]?)result is { Length: > 0 } state ? state : NoState;
@@ -241,6 +241,7 @@ internal enum HeldTransition
 /// <param name="StateTime">When its state was said, in ms by Redis's clock; 0 never.</param>
 /// <param name="GroupSize">How many members the group has now; 0 where a script does not say it.</param>
 /// <param name="Version">The version of what happened; for an absent client that of its absence.</param>
+/// <param name="RoleChanged">Whether it stays, and has another role than before.</param>
 internal readonly record struct Held(
     HeldTransition Transition,
     int Before = 0,
@@ -249,7 +250,8 @@ internal readonly record struct Held(
     long Joined = 0,
     long StateTime = 0,
     int GroupSize = 0,
-    long Version = 0);
+    long Version = 0,
+    bool RoleChanged = false);
 
 /// <summary>The answer to an attempt to take or to renew a lease.</summary>
 /// <param name="End">When it ends, in ms by Redis's clock; 0: it is lost.</param>
@@ -270,4 +272,5 @@ internal readonly record struct PresenceWrite(
     long StateTime,
     ReadOnlyMemory<byte> State,
     long Version,
-    long Gone);
+    long Gone,
+    long Closed);

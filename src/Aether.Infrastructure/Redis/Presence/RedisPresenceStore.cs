@@ -94,10 +94,11 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
         return Task.FromResult(PresenceChange.Unavailable(fault));
     }
 
-    public Task<PresenceChange> LeaveAsync(VisionId group, VisionId client, CancellationToken cancellationToken)
+    public Task<PresenceChange> LeaveAsync(
+        VisionId group, VisionId client, Role role, CancellationToken cancellationToken)
     {
         // Not cancelled either: the connection is gone, whoever waits for this.
-        if (Find(group, client) is not { } member || member.Leave(IsReady, out bool start) is not { } change)
+        if (Find(group, client) is not { } member || member.Leave(role, IsReady, out bool start) is not { } change)
             return Nothing;
         if (start)
             _ = WriteAsync(member);
@@ -211,7 +212,7 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
                 }
                 Take(member, write, answer);
             }
-            catch (RedisServerException refused) when (member.Refused(RedisFaults.FaultOf(refused)))
+            catch (RedisServerException refused) when (member.Refused(write, RedisFaults.FaultOf(refused)))
             {
                 Doubt(refused);
             }

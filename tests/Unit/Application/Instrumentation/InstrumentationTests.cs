@@ -351,13 +351,13 @@ public sealed class InstrumentationTests : IDisposable
         var none = new PresenceChange(PresenceTransition.None, null);
         IReadOnlyList<Member> members = [];
         presence.JoinAsync(group, client, Role.Worker, Cancellation).Returns(came);
-        presence.LeaveAsync(group, client, Cancellation).Returns(went);
+        presence.LeaveAsync(group, client, Role.Worker, Cancellation).Returns(went);
         presence.UpdateStateAsync(group, client, state, Cancellation).Returns(none);
         presence.GetMembersAsync(group, Cancellation).Returns(members);
         presence.IsReady.Returns(true);
 
         Assert.Equal(came, await watched.JoinAsync(group, client, Role.Worker, Cancellation));
-        Assert.Equal(went, await watched.LeaveAsync(group, client, Cancellation));
+        Assert.Equal(went, await watched.LeaveAsync(group, client, Role.Worker, Cancellation));
         Assert.Equal(none, await watched.UpdateStateAsync(group, client, state, Cancellation));
         Assert.Same(members, await watched.GetMembersAsync(group, Cancellation));
         watched.Touch(group, client);
@@ -388,14 +388,14 @@ public sealed class InstrumentationTests : IDisposable
         var watched = new InstrumentedPresenceStore(presence, metrics, time);
         presence.JoinAsync(default, default, default, Arg.Any<CancellationToken>())
             .ReturnsForAnyArgs(new PresenceChange(PresenceTransition.Unavailable, null));
-        presence.LeaveAsync(default, default, Arg.Any<CancellationToken>())
+        presence.LeaveAsync(default, default, default, Arg.Any<CancellationToken>())
             .ThrowsAsyncForAnyArgs(new InvalidOperationException(Secret));
         presence.GetMembersAsync(default, Arg.Any<CancellationToken>())
             .ReturnsForAnyArgs((IReadOnlyList<Member>?)null);
 
         await watched.JoinAsync(Some.Group, Some.Client, Role.None, Cancellation);
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => watched.LeaveAsync(Some.Group, Some.Client, Cancellation));
+            () => watched.LeaveAsync(Some.Group, Some.Client, Role.Worker, Cancellation));
         Assert.Null(await watched.GetMembersAsync(Some.Group, Cancellation));
 
         Assert.Equal(

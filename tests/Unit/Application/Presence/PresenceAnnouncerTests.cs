@@ -282,6 +282,43 @@ public sealed class PresenceAnnouncerTests
         Assert.Equal([3], Versions(Assert.Single(published), "joined"));
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(600)]
+    public void OnChanged_TellsAnUpdate_GivenAMemberWhoseRoleChanged(int size)
+    {
+        announcer.OnChanged(
+            Some.Group, new(PresenceTransition.None, MemberOf("x", 2), size) { RoleChanged = true });
+        announcer.OnChanged(Some.Group, new(PresenceTransition.None, MemberOf("x", 3), size));
+
+        Assert.Equal(("update", "x"), (Assert.Single(published).Cmd, published[0].FromId.Value));
+        using var payload = JsonDocument.Parse(published[0].Payload);
+        Assert.Equal("worker", payload.RootElement.GetProperty("role").GetString());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void OnChanged_TellsTheNewRole_GivenAComingThatIsNotToldYet(bool here)
+    {
+        Came("x", 600, version: 1);
+        if (here)
+        {
+            var member = MemberOf("x", 2) with { Role = Role.Observer };
+            announcer.OnChanged(Some.Group, new(PresenceTransition.None, member, 600) { RoleChanged = true });
+        }
+        else
+        {
+            Hear("update", "x", """{"role":"observer","version":2}""");
+        }
+        time.Advance(PresenceAnnouncer.Period);
+
+        using var payload = JsonDocument.Parse(published[^1].Payload);
+        Assert.Equal(
+            """[{"client_id":"x","role":"observer","version":2}]""",
+            payload.RootElement.GetProperty("joined").GetRawText());
+    }
+
     [Fact]
     public async Task FlushAsync_TellsWhatIsGatheredAndWaitsForIt_AndNothingIsGatheredAnyMore()
     {

@@ -119,12 +119,12 @@ public sealed class PresenceHandlerTests
     {
         var change = new PresenceChange(transition, member);
         presence.JoinAsync(default, default, default, Arg.Any<CancellationToken>()).ReturnsForAnyArgs(change);
-        presence.LeaveAsync(default, default, Arg.Any<CancellationToken>()).ReturnsForAnyArgs(change);
+        presence.LeaveAsync(default, default, default, Arg.Any<CancellationToken>()).ReturnsForAnyArgs(change);
     }
 
     private Task<Application.Outcome> Join() => new JoinHandler(presence, new PresenceAnnouncer(bus, new ServerMessages(time), time))
         .Handle(new Join(Some.Group, Some.Client, Role.Worker), TestContext.Current.CancellationToken);
 
     private Task<Application.Outcome> Leave() => new LeaveHandler(presence, new PresenceAnnouncer(bus, new ServerMessages(time), time))
-        .Handle(new Leave(Some.Group, Some.Client), TestContext.Current.CancellationToken);
+        .Handle(new Leave(Some.Group, Some.Client, Role.Worker), TestContext.Current.CancellationToken);
 }

@@ -306,7 +306,8 @@ public sealed class RecipientsTests
             throw new NotSupportedException();
 
         public Task<PresenceChange> LeaveAsync(
-            VisionId group, VisionId client, CancellationToken cancellationToken) => throw new NotSupportedException();
+            VisionId group, VisionId client, Role role, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
         public Task<PresenceChange> UpdateStateAsync(
             VisionId group, VisionId client, ReadOnlyMemory<byte> state, CancellationToken cancellationToken) =>
