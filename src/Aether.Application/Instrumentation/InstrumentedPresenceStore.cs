@@ -46,6 +46,8 @@ internal sealed class InstrumentedPresenceStore(IPresenceStore inner, RealtimeMe
 
     public void ToldGone(VisionId group, VisionId client, long version) => inner.ToldGone(group, client, version);
 
+    public void ToldRoleUnsaid(VisionId group, VisionId client) => inner.ToldRoleUnsaid(group, client);
+
     public ValueTask<ClientPlaces> FindAsync(
         VisionId group, VisionId client, CancellationToken cancellationToken) =>
         IsWatched

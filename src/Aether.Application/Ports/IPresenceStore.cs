@@ -59,6 +59,14 @@ internal interface IPresenceStore
     }
 
     /// <summary>
+    /// The group was told that nobody says the role of a client any more. An adapter whose instance holds a connection of
+    /// it sees to it that its role is said.
+    /// </summary>
+    void ToldRoleUnsaid(VisionId group, VisionId client)
+    {
+    }
+
+    /// <summary>
     /// Says where a client is present in a group, as it is now. It never throws for a store that cannot be reached.
     /// </summary>
     /// <param name="group">The group.</param>
@@ -138,6 +146,12 @@ internal readonly record struct PresenceChange(
 {
     /// <summary>Whether the client is there as before, but in another role: that of its newest connection now.</summary>
     public bool RoleChanged { get; init; }
+
+    /// <summary>
+    /// Whether the connection closed that said the client's role, and those that stay are on other instances: the
+    /// newest of them has to say its role again.
+    /// </summary>
+    public bool RoleUnsaid { get; init; }
 
     /// <summary>The store did not do it.</summary>
     public static PresenceChange Unavailable(BackplaneFault fault) =>

@@ -19,6 +19,9 @@ internal sealed class PresenceAnnouncer(
     /// <summary>How long changes of a large group are gathered.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Why an update is told after which an instance that has the client says its role.</summary>
+    public const string RoleUnsaid = "role";
+
     // One frame of this many stays below the size that every instance takes.
     private const int MaxPerFrame = 400;
 
@@ -34,8 +37,8 @@ internal sealed class PresenceAnnouncer(
     {
         if (change.Member is not { } member)
             return;
-        if (change is { Transition: PresenceTransition.None, RoleChanged: true })
-            TellRole(group, member);
+        if (change.Transition == PresenceTransition.None && (change.RoleChanged || change.RoleUnsaid))
+            TellRole(group, member, change.RoleUnsaid ? RoleUnsaid : null);
         if (change.Transition is not (PresenceTransition.Came or PresenceTransition.Went))
             return;
         bool came = change.Transition == PresenceTransition.Came;
@@ -80,10 +83,10 @@ internal sealed class PresenceAnnouncer(
     internal bool IsGathering(VisionId group) => !batches.IsEmpty && batches.ContainsKey(group);
 
     // As when a client says something of itself: of one that is not told yet, the coming tells it.
-    private void TellRole(VisionId group, Member member)
+    private void TellRole(VisionId group, Member member, string? reason)
     {
         OnHeard(group, member.ClientId, member.Version, member.Role);
-        Begin(PublishAsync(group, messages.PresenceEvent(group, member, "update")));
+        Begin(PublishAsync(group, messages.PresenceEvent(group, member, "update", reason)));
     }
 
     private void Gather(VisionId group, PresenceWords words, bool again)

@@ -28,8 +28,9 @@ internal sealed class PresenceListener(
                 break;
         }
         bool leaves = message.Cmd is "leave" or ServerCommands.Changes;
+        bool asks = message.Cmd == "update" && message.Payload.Span.IndexOf("\"reason\""u8) >= 0;
         // Most of what is heard is of no interest here, and is not read.
-        if (!leaves && !announcer.IsGathering(group))
+        if (!leaves && !asks && !announcer.IsGathering(group))
             return;
         using var payload = JsonDocument.Parse(message.Payload);
         var root = payload.RootElement;
@@ -43,6 +44,9 @@ internal sealed class PresenceListener(
                 Heard(group, Client(one), one, left: false);
             return;
         }
+        if (asks && root.TryGetProperty("reason", out var reason) && reason.ValueKind == JsonValueKind.String
+            && reason.ValueEquals(PresenceAnnouncer.RoleUnsaid))
+            presence.ToldRoleUnsaid(group, message.FromId);
         Heard(group, message.FromId, root, leaves, message.Cmd == "update" ? RoleOf(root) : null);
     }
 

@@ -42,6 +42,8 @@ internal sealed class SharedPresenceReads(IPresenceStore inner, TimeProvider tim
 
     public void ToldGone(VisionId group, VisionId client, long version) => inner.ToldGone(group, client, version);
 
+    public void ToldRoleUnsaid(VisionId group, VisionId client) => inner.ToldRoleUnsaid(group, client);
+
     public ValueTask<ClientPlaces> FindAsync(
         VisionId group, VisionId client, CancellationToken cancellationToken) =>
         inner.FindAsync(group, client, cancellationToken);

@@ -29,6 +29,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
 
     // When the newest role was said whose connection closed since: if it is what Redis has, another one takes its place.
     private long closed;
+    private bool unsaid;
 
     private Role role;
     private long joined;
@@ -142,6 +143,18 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         }
     }
 
+    /// <summary>The role is to be said that its newest connection here has.</summary>
+    /// <returns>Whether the caller has to mark the member.</returns>
+    public bool ToldRoleUnsaid()
+    {
+        lock (gate)
+        {
+            unsaid = connections.Count > 0;
+            // As above.
+            return unsaid && !writing;
+        }
+    }
+
     /// <summary>Others may have removed it, and told so: if it has to be registered anew, that is a coming.</summary>
     public void MayBeGone()
     {
@@ -170,10 +183,11 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             removed = false;
             (batch, waiting) = (waiting, batch);
             int count = connections.Count;
-            if (count > 0 && (lease != current || !certain || written != count || gone > version
+            if (count > 0 && (lease != current || !certain || written != count || gone > version || unsaid
                 || batch.Exists(static pending => pending.Kind == Kind.Join)))
             {
                 var newest = connections[^1];
+                unsaid = false;
                 return new PresenceWrite(
                     current, count, newest.Role, newest.RoleTime, joined, stateTime, state, version, gone, TakeClosed());
             }
@@ -229,11 +243,14 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
                 if (answer.StateTime > stateTime)
                     (state, stateTime) = (now.State, answer.StateTime);
             }
+            // What is said next counts, and nobody here says it.
+            bool lost = answer.Transition == HeldTransition.Stays && answer.RoleTime == 0;
+            bool tells = answer.RoleChanged || lost;
             var maker = transition switch
             {
                 PresenceTransition.Came => batch.Find(static pending => pending.Kind == Kind.Join),
                 PresenceTransition.Went => batch.FindLast(static pending => pending.Kind == Kind.Leave),
-                _ when answer.RoleChanged => batch.FindLast(static pending => pending.Kind != Kind.Repeat),
+                _ when tells => batch.FindLast(static pending => pending.Kind != Kind.Repeat),
                 _ => null,
             };
             foreach (var pending in batch)
@@ -244,12 +261,17 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
                     answer.GroupSize)
                 {
                     RoleChanged = pending == maker && answer.RoleChanged,
+                    RoleUnsaid = pending == maker && lost,
                 });
             }
             batch.Clear();
-            return (transition == PresenceTransition.None && !answer.RoleChanged) || maker is not null
+            return (transition == PresenceTransition.None && !tells) || maker is not null
                 ? null
-                : new PresenceChange(transition, member, answer.GroupSize) { RoleChanged = answer.RoleChanged };
+                : new PresenceChange(transition, member, answer.GroupSize)
+                {
+                    RoleChanged = answer.RoleChanged,
+                    RoleUnsaid = lost,
+                };
         }
     }
 

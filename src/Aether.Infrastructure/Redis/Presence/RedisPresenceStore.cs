@@ -142,6 +142,12 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
             MarkDirty(member);
     }
 
+    public void ToldRoleUnsaid(VisionId group, VisionId client)
+    {
+        if (Find(group, client) is { } member && member.ToldRoleUnsaid())
+            MarkDirty(member);
+    }
+
     // Also while this instance is not whole: what Redis holds of the others does not hang on that.
     public async ValueTask<ClientPlaces> FindAsync(
         VisionId group, VisionId client, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Aether.Application;
 using Aether.Application.Ports;
@@ -9,8 +10,8 @@ using Xunit;
 
 namespace Aether.Tests.Integration;
 
-/// <summary>What an instance that ends tells of those who were on it.</summary>
-public sealed class PresenceFlushTests
+/// <summary>What other instances hear of the members of one: of a role that ended, and of all when it stops.</summary>
+public sealed class PresenceHeardTests
 {
     private static readonly VisionId Group = VisionId.Parse("g");
 
@@ -43,6 +44,27 @@ public sealed class PresenceFlushTests
             state: () => string.Join(",", Names(sink, "left")));
     }
 
+    [Fact]
+    public async Task Leave_TheRoleIsThatOfTheConnectionElsewhere_GivenTheNewestThatCloses()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var one = await StartAsync(server);
+        await using var two = await StartAsync(server);
+        var (heard, x) = (new HearingSink(one), VisionId.Parse("x"));
+        Assert.True(await one.Bus.SubscribeAsync(ChannelName.Group(Group), heard, Token));
+        await one.Get<IMediator>().Send(new Join(Group, x, Role.Worker), Token);
+        await two.Get<IMediator>().Send(new Join(Group, x, Role.Observer), Token);
+
+        await two.Get<IMediator>().Send(new Leave(Group, x, Role.Observer), Token);
+
+        await Eventually.HoldsAsync(async () =>
+            (await two.Get<IPresenceStore>().GetMembersAsync(Group, Token))!.Single().Role == Role.Worker);
+        // The second tab, the question, and the answer; the last word is the one that counts.
+        await Eventually.HoldsAsync(
+            () => heard.Updates is [{ Role: "observer" }, { Role: "observer", Reason: "role" }, { Role: "worker", Reason: null }]);
+        Assert.Equal(heard.Updates.OrderBy(static one => one.Version), heard.Updates);
+    }
+
     private static async Task<BusHost> StartAsync(RedisServer server)
     {
         var host = await BusHost.StartReadyAsync(
@@ -61,6 +83,40 @@ public sealed class PresenceFlushTests
         }
         return clients;
     }
+
+    /// <summary>What an instance does with what it hears of a group.</summary>
+    private sealed class HearingSink(BusHost host) : IMessageSink
+    {
+        private readonly ConcurrentQueue<Update> updates = [];
+
+        public IReadOnlyList<Update> Updates => [.. updates];
+
+        public bool TryReceive(ChannelName channel, Message message)
+        {
+            host.Get<PresenceListener>().Hear(Group, message);
+            if (message.Cmd == "update")
+            {
+                using var payload = JsonDocument.Parse(message.Payload);
+                var root = payload.RootElement;
+                updates.Enqueue(new Update(
+                    root.GetProperty("role").GetString(),
+                    root.TryGetProperty("reason", out var reason) ? reason.GetString() : null,
+                    root.GetProperty("version").GetInt64()));
+            }
+            return true;
+        }
+
+        public ValueTask ReceiveAsync(ChannelName channel, Message message, CancellationToken cancellationToken)
+        {
+            TryReceive(channel, message);
+            return ValueTask.CompletedTask;
+        }
+
+        public Task RepairAsync(DateTime since, bool othersMayBeMissing, CancellationToken cancellationToken) =>
+            Task.CompletedTask;
+    }
+
+    private sealed record Update(string? Role, string? Reason, long Version);
 
     private static HashSet<string> Names(RecordingSink sink, string list)
     {
