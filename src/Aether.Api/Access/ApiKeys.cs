@@ -69,15 +69,14 @@ internal sealed class ApiKeys : IDisposable
         || Subprotocols.Of(request).Any(protocol => protocol.StartsWith(ProtocolPrefix, StringComparison.Ordinal));
 
     /// <summary>Whether a credential that was good once still is, for this group.</summary>
-    public bool StillGrants(string credential, VisionId group)
-    {
-        if (credential == Grant.OfHost)
-            return true;
-        var keys = table;
-        return keys.Keys.Length == 0
-            ? credential.Length == 0
-            : keys.Keys.Any(key => key.Grant.Credential == credential && key.Grant.Access.Covers(group));
-    }
+    public bool StillGrants(string credential, VisionId group) => AccessNow(credential)?.Covers(group) ?? false;
+
+    /// <summary>Whether it still grants all that a client in this group was granted, or more.</summary>
+    public bool StillGrants(string credential, VisionId group, Domain.Access granted) =>
+        AccessNow(credential) is { } now
+        && now.Covers(group)
+        && now.Has(granted.Permissions)
+        && (!ReachesOthers(granted) || now.Groups is null || granted.Groups?.All(now.Covers) == true);
 
     public void Dispose() => options.Changed -= OnChanged;
 
@@ -85,6 +84,21 @@ internal sealed class ApiKeys : IDisposable
     {
         table = new Table(options.Current);
         Changed?.Invoke();
+    }
+
+    // Whoever can do nothing in other groups loses nothing with them.
+    private static bool ReachesOthers(Domain.Access access) =>
+        (access.Permissions & (Permissions.CrossGroup | Permissions.Admin)) != Permissions.None;
+
+    private Domain.Access? AccessNow(string credential)
+    {
+        if (credential == Grant.OfHost)
+            return Domain.Access.Full;
+        var keys = table;
+        var grant = keys.Keys.Length == 0
+            ? keys.Anonymous
+            : Array.Find(keys.Keys, key => key.Grant.Credential == credential)?.Grant;
+        return grant?.Credential == credential ? grant.Access : null;
     }
 
     private static bool TryReadCredential(HttpRequest request, bool basic, bool bearer, out byte[] key)

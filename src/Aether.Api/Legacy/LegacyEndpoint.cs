@@ -92,6 +92,12 @@ internal sealed class LegacyEndpoint(
         }
         try
         {
+            // The key may have been taken away since it was looked at, when nobody who closes connections saw this one.
+            if (!connection.IsGranted(apiKeys))
+            {
+                await Problems.Unauthorized().ExecuteAsync(context).ConfigureAwait(false);
+                return;
+            }
             if (!await receivers.AttachAsync(connection, context.RequestAborted).ConfigureAwait(false))
             {
                 await Problems.UnavailableAsync(context, Problems.NoBackplane, RetryAfterSeconds)

@@ -46,7 +46,7 @@ internal sealed class ClientConnection : SocketConnection
     public Sender Sender { get; }
 
     /// <inheritdoc/>
-    public override bool IsGranted(ApiKeys keys) => keys.StillGrants(Credential, GroupId);
+    public override bool IsGranted(ApiKeys keys) => keys.StillGrants(Credential, GroupId, Sender.Access);
 
     /// <summary>What the host's handlers see of it; <see langword="null"/> where there are none.</summary>
     public RealtimeConnection? Heard { get; set; }

@@ -147,6 +147,12 @@ internal sealed class RealtimeEndpoint(
         }
         try
         {
+            // The key may have been taken away while the host was asked, when nobody who closes connections saw this one.
+            if (!connection.IsGranted(apiKeys))
+            {
+                await Problems.Unauthorized().ExecuteAsync(context).ConfigureAwait(false);
+                return;
+            }
             var (attached, refusal) = await EnterAsync(connection, profile.Role, context.RequestAborted)
                 .ConfigureAwait(false);
             try

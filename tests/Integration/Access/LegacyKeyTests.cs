@@ -34,6 +34,31 @@ public sealed class LegacyKeyTests
             Assert.Equal(4001, await socket.ReceiveCloseAsync());
             return;
         }
+        await AssertStaysAsync(socket);
+    }
+
+    [Fact]
+    public async Task Connection_Stays_WhenItsKeyLosesPermissions_WhichItHasNone()
+    {
+        using var host = HttpHost.Open(settings:
+        [
+            ("ApiKeys:0:Name", "k"), ("ApiKeys:0:Key", Key), ("ApiKeys:0:Permissions:0", "broadcast"),
+            ("Legacy:RequireKey", "true"),
+        ]);
+        using var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("X-Aether-API-Key", Key);
+        var address = new UriBuilder(host.CreateClient().BaseAddress!) { Scheme = "ws", Path = "/ws/group/g/client/c" };
+        await socket.ConnectAsync(address.Uri, TestContext.Current.CancellationToken);
+
+        var configuration = (IConfigurationRoot)host.Services.GetRequiredService<IConfiguration>();
+        configuration["Aether:Realtime:ApiKeys:0:Permissions:0"] = "cross_group";
+        configuration.Reload();
+
+        await AssertStaysAsync(socket);
+    }
+
+    private static async Task AssertStaysAsync(ClientWebSocket socket)
+    {
         // It comes back, and is the first thing that does.
         await socket.SendAsync("still here");
         byte[] buffer = new byte[64];
