@@ -67,4 +67,8 @@ internal static partial class RealtimeLog
 
     [LoggerMessage(16, LogLevel.Error, "Leases that may have ended could not be looked at ({Fault}); that is tried again")]
     public static partial void LeaseEndingFailed(this ILogger logger, string fault);
+
+    [LoggerMessage(17, LogLevel.Error,
+        "The settings could not be looked at, and those before stay in force ({Fault}); that is tried again")]
+    public static partial void SettingsLookFailed(this ILogger logger, string fault);
 }

@@ -7,8 +7,9 @@ namespace Aether.Api.Configuration;
 /// <summary>
 /// The options as the configuration has them now: keys and origins follow it without a restart. A configuration that
 /// becomes wrong while the instance runs is refused as a whole and the one before stays; the framework's monitor would
-/// throw in whoever noticed the change. So is one that takes away altogether what keeps strangers out: a file that is
-/// gone for a moment opens nothing.
+/// throw in whoever noticed the change. So is one that takes away altogether what keeps strangers out, and any while a
+/// file is missing or broken that the options in force were read from: a file that is gone for a moment opens nothing,
+/// and closes nobody.
 /// </summary>
 internal sealed class LiveOptions : IDisposable
 {
@@ -22,6 +23,7 @@ internal sealed class LiveOptions : IDisposable
     private readonly ITimer timer;
     private readonly Lock gate = new();
     private string fingerprint;
+    private IReadOnlySet<IConfigurationProvider> readFrom;
     private volatile RealtimeOptions current;
 
     public LiveOptions(
@@ -35,12 +37,13 @@ internal sealed class LiveOptions : IDisposable
         (this.factory, this.files, this.logger) = (factory, files, logger);
         current = first.Value;
         fingerprint = files.Fingerprint();
+        readFrom = files.Sources(new HashSet<IConfigurationProvider>());
         files.Watch();
         subscriptions = [.. sources.Select(source => ChangeToken.OnChange(source.GetChangeToken, Reload))];
         timer = time.CreateTimer(_ => Look(), null, LookInterval, LookInterval);
     }
 
-    /// <summary>Raised after a change.</summary>
+    /// <summary>Raised after a change, and not for two at the same time: the last one told of is the newest.</summary>
     public event Action? Changed;
 
     /// <summary>The newest options that were valid.</summary>
@@ -53,14 +56,22 @@ internal sealed class LiveOptions : IDisposable
             subscription.Dispose();
     }
 
+    // Of a timer, where an exception would end the process. What is read there, and who is told, is also the host's.
     private void Look()
     {
-        lock (gate)
+        try
         {
-            files.Look();
-            // Not every provider tells that it has read something else.
-            if (files.Fingerprint() != fingerprint)
-                Reload();
+            lock (gate)
+            {
+                files.Look();
+                // Not every provider tells that it has read something else.
+                if (files.Fingerprint() != fingerprint)
+                    Reload();
+            }
+        }
+        catch (Exception fault)
+        {
+            logger.SettingsLookFailed(fault.GetType().Name);
         }
     }
 
@@ -68,32 +79,56 @@ internal sealed class LiveOptions : IDisposable
     {
         lock (gate)
         {
-            fingerprint = files.Fingerprint();
-            RealtimeOptions next;
+            RealtimeOptions? next;
             try
             {
-                next = factory.Create(Options.DefaultName);
+                next = Read();
             }
             catch (OptionsValidationException invalid)
             {
                 logger.ReloadRefused(string.Join("; ", invalid.Failures));
                 return;
             }
-            catch (InvalidOperationException)
+            catch (Exception fault)
             {
                 // Of a host that configures more on top. Its text may repeat a value, and a value may be a key.
-                logger.ReloadRefused("an option is not known, or its value cannot be read");
+                logger.ReloadRefused($"the options cannot be made of it ({fault.GetType().Name})");
                 return;
             }
-            if (TakenAway(next) is { } option)
-            {
-                logger.ReloadRefused(
-                    RealtimeOptions.Section + ":" + option + " is gone altogether, which only a restart may do");
+            if (next is null)
                 return;
-            }
             current = next;
+            Changed?.Invoke();
         }
-        Changed?.Invoke();
+    }
+
+    /// <summary>Makes the options of the configuration; <see langword="null"/>: those before stay.</summary>
+    private RealtimeOptions? Read()
+    {
+        fingerprint = files.Fingerprint();
+        var sources = files.Sources(readFrom);
+        // What is left without the file would pass for a configuration, and grant other things.
+        if (files.FindLost(readFrom) is { } lost)
+        {
+            logger.ReloadRefused(lost + " is missing or cannot be read");
+            return null;
+        }
+        var next = factory.Create(Options.DefaultName);
+        if (TakenAway(next) is { } option)
+        {
+            logger.ReloadRefused(
+                RealtimeOptions.Section + ":" + option + " is gone altogether, which only a restart may do");
+            return null;
+        }
+        // A file was read meanwhile, and these may be half of the one and half of the other. Who read it calls again, and
+        // so does the next look.
+        if (files.Fingerprint() != fingerprint)
+        {
+            fingerprint = "";
+            return null;
+        }
+        readFrom = sources;
+        return next;
     }
 
     private string? TakenAway(RealtimeOptions next) =>
@@ -101,5 +136,17 @@ internal sealed class LiveOptions : IDisposable
         : current.AllowedOrigins is not null && next.AllowedOrigins is null ? nameof(next.AllowedOrigins)
         : current.AnonymousPermissions is not null && next.AnonymousPermissions is null
             ? nameof(next.AnonymousPermissions)
-        : null;
+        : KeyWithoutItsGroups(next);
+
+    // "Everywhere" is what is left when the limit is lost; whoever means it can write *.
+    private string? KeyWithoutItsGroups(RealtimeOptions next)
+    {
+        for (int i = 0; i < next.ApiKeys.Count; i++)
+        {
+            var key = next.ApiKeys[i];
+            if (key.Groups is null && current.ApiKeys.Any(before => before.Groups is not null && before.Key == key.Key))
+                return $"{nameof(next.ApiKeys)}:{i}:{nameof(key.Groups)}";
+        }
+        return null;
+    }
 }

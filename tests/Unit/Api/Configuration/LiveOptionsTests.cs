@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Aether.Tests.Unit;
@@ -104,6 +105,82 @@ public sealed class LiveOptionsTests : IDisposable
         Assert.Single(live.Current.AllowedOrigins!);
         Assert.Single(live.Current.AnonymousPermissions!);
         Assert.Contains(log.Lines, line => line.Contains(option + " is gone", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Reload_IsRefusedAndLogged_GivenAKeyWithoutItsGroups()
+    {
+        var log = new LogOf<LiveOptions>();
+        var source = new Dictionary<string, string?>
+        {
+            ["Aether:Realtime:ApiKeys:0:Name"] = "main",
+            ["Aether:Realtime:ApiKeys:0:Key"] = First,
+            ["Aether:Realtime:ApiKeys:0:Groups:0"] = Some.Group.Value,
+        };
+        var memory = new ConfigurationBuilder().AddInMemoryCollection(source).Build();
+        using var host = new ServiceCollection().AddLogging(logging => logging.AddProvider(log))
+            .AddAetherRealtime(memory).BuildServiceProvider();
+        var keys = host.GetRequiredService<ApiKeys>();
+
+        Forget(memory, "Aether:Realtime:ApiKeys:0:Groups:0");
+        memory.Reload();
+
+        Assert.False(Find(keys, First)!.Access.Covers(Some.OtherGroup));
+        Assert.Contains(log.Lines, line => line.Contains("ApiKeys:0:Groups is gone", StringComparison.Ordinal));
+
+        memory["Aether:Realtime:ApiKeys:0:Groups:0"] = "*";
+        memory.Reload();
+        Assert.True(Find(keys, First)!.Access.Covers(Some.OtherGroup));
+    }
+
+    [Fact]
+    public void Reload_IsRefusedAndLoggedWithoutItsText_GivenAHostWhoseOptionsCannotBeMade()
+    {
+        var log = new LogOf<LiveOptions>();
+        var memory = new ConfigurationBuilder().AddInMemoryCollection([new("Host:Limit", "5")]).Build();
+        using var host = new ServiceCollection().AddLogging(logging => logging.AddProvider(log))
+            .AddAetherRealtime(memory, options => options.MaxConnections =
+                memory["Host:Limit"] is "5" ? 5 : throw new ArgumentException("a-secret-that-it-quotes"))
+            .BuildServiceProvider();
+        var live = host.GetRequiredService<LiveOptions>();
+
+        memory["Host:Limit"] = "many";
+        memory.Reload();
+
+        Assert.Equal(5, live.Current.MaxConnections);
+        string line = Assert.Single(log.Lines);
+        Assert.Contains(nameof(ArgumentException), line, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Changes_AreToldOneAfterTheOther_GivenTwoAtOnce()
+    {
+        const string Origin = "Aether:Realtime:AllowedOrigins:0";
+        var time = new FakeTimeProvider();
+        using var host = new ServiceCollection().AddLogging().AddSingleton<TimeProvider>(time)
+            .AddAetherRealtime(configuration).BuildServiceProvider();
+        var live = host.GetRequiredService<LiveOptions>();
+        var look = new Thread(() => time.Advance(TimeSpan.FromSeconds(20)));
+        var told = new List<string>();
+        live.Changed += () =>
+        {
+            var now = live.Current;
+            told.Add(now.AllowedOrigins![0]);
+            if (told.Count > 1)
+                return;
+            configuration[Origin] = "https://second.example";
+            look.Start();
+            // Either it waits for this one, or it changes the options while this one is told.
+            SpinWait.SpinUntil(() =>
+                !look.IsAlive || look.ThreadState.HasFlag(ThreadState.WaitSleepJoin) || live.Current != now);
+            Assert.Same(now, live.Current);
+        };
+
+        Change(Origin, "https://first.example");
+        look.Join();
+
+        Assert.Equal(["https://first.example", "https://second.example"], told);
     }
 
     public void Dispose() => provider.Dispose();

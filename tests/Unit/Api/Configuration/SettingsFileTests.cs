@@ -1,7 +1,9 @@
 using Aether.Api.Access;
 using Aether.Api.Configuration;
+using Aether.Application;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
@@ -26,7 +28,10 @@ public sealed class SettingsFileTests : IDisposable
     private readonly FakeTimeProvider time = new();
     private readonly LogOf<ConfigurationFiles> unreadable = new();
     private readonly LogOf<LiveOptions> refused = new();
+    private readonly Told files;
     private ServiceProvider? provider;
+
+    public SettingsFileTests() => files = new Told(folder);
 
     [Fact]
     public void Key_IsRevokedWithinAMinute_GivenALinkThatIsSwapped()
@@ -87,33 +92,255 @@ public sealed class SettingsFileTests : IDisposable
         Assert.True(Grants(keys, Second));
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("{ \"Aether\": { \"Realtime\": { \"ApiKeys\": [ second-secret-of-many")]
+    public void Key_KeepsItsGroups_GivenAWatcherThatHearsOfAFileThatIsAwayOrBroken(string? content)
+    {
+        const string Limits =
+            """{ "Aether": { "Realtime": { "ApiKeys": { "0": { "Permissions": ["cross_group"], "Groups": ["g1"] } } } } }""";
+        Write("limits.json", Limits);
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([new("Aether:Realtime:ApiKeys:0:Name", "main"), new("Aether:Realtime:ApiKeys:0:Key", First)])
+            .AddJsonFile(Watched("limits.json"))
+            .Build();
+        var keys = Start(configuration);
+        keys.Changed += () => Assert.Fail("nothing has changed");
+        time.Advance(Minute);
+
+        if (content is null)
+            File.Delete(Path.Combine(folder, "limits.json"));
+        else
+            Write("limits.json", content);
+        files.Tell("limits.json");
+        time.Advance(Minute);
+
+        Assert.False(Find(keys, First)!.Access.Covers(Some.OtherGroup));
+        string line = Assert.Single(refused.Lines);
+        Assert.Contains("limits.json", line, StringComparison.Ordinal);
+        Assert.All(unreadable.Lines, said => Assert.DoesNotContain("secret", said, StringComparison.Ordinal));
+
+        // As it was, and the watcher does not hear of that: the host is not left without it either.
+        Write("limits.json", Limits);
+        time.Advance(Minute);
+        Assert.Equal("g1", configuration["Aether:Realtime:ApiKeys:0:Groups:0"]);
+        Assert.False(Find(keys, First)!.Access.Covers(Some.OtherGroup));
+    }
+
+    [Fact]
+    public void Keys_AllStay_GivenThatOneOfTheirFilesIsBroken()
+    {
+        Write("first.json", Keys(First));
+        Write("second.json", SecondKey(Second));
+        var keys = Start(new ConfigurationBuilder()
+            .AddJsonFile(Watched("first.json"))
+            .AddJsonFile(Watched("second.json"))
+            .Build());
+        int changes = 0;
+        keys.Changed += () => changes++;
+
+        Write("second.json", SecondKey(Second).Replace(",", "", StringComparison.Ordinal));
+        files.Tell("second.json");
+        Write("first.json", Keys("a-third-secret-of-many"));
+        files.Tell("first.json");
+        time.Advance(Minute);
+        Assert.Equal(0, changes);
+        Assert.True(Grants(keys, First));
+        Assert.True(Grants(keys, Second));
+
+        Write("second.json", SecondKey(Second));
+        files.Tell("second.json");
+        Assert.True(Grants(keys, Second));
+        Assert.True(Grants(keys, "a-third-secret-of-many"));
+        Assert.False(Grants(keys, First));
+
+        // What can be read is meant.
+        Write("second.json", "{}");
+        files.Tell("second.json");
+        Assert.False(Grants(keys, Second));
+    }
+
+    [Fact]
+    public void Key_KeepsItsGroups_GivenADirectoryOfSettingsThatIsAway()
+    {
+        Write("limits/Aether__Realtime__ApiKeys__0__Groups__0", "g1");
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([new("Aether:Realtime:ApiKeys:0:Name", "main"), new("Aether:Realtime:ApiKeys:0:Key", First)])
+            .AddKeyPerFile(Path.Combine(folder, "limits"), optional: true)
+            .Build();
+        var keys = Start(configuration);
+
+        Directory.Delete(Path.Combine(folder, "limits"), recursive: true);
+        configuration.Reload();
+        time.Advance(Minute);
+        Assert.False(Find(keys, First)!.Access.Covers(Some.OtherGroup));
+        Assert.NotEmpty(refused.Lines);
+        Assert.All(refused.Lines, line => Assert.Contains("limits", line, StringComparison.Ordinal));
+
+        Write("limits/Aether__Realtime__ApiKeys__0__Groups__0", "g1");
+        time.Advance(Minute);
+        Assert.Equal("g1", configuration["Aether:Realtime:ApiKeys:0:Groups:0"]);
+    }
+
+    [Fact]
+    public void Key_IsTaken_GivenAHostThatSetsItBesideAFileThatNeverWas()
+    {
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([new("Aether:Realtime:ApiKeys:0:Name", "main"), new("Aether:Realtime:ApiKeys:0:Key", First)])
+            .AddJsonFile(Watched("never.json"))
+            .Build();
+        var keys = Start(configuration);
+        configuration["Aether:Realtime:ApiKeys:0:Key"] = Second;
+        configuration.Reload();
+        Assert.Empty(refused.Lines);
+        Assert.True(Grants(keys, Second));
+        Assert.False(Grants(keys, First));
+    }
+
+    [Fact]
+    public void Look_EndsNothing_GivenAHostWhoseKeyIsGone()
+    {
+        Write("keys.json", $$"""{ "Secrets": { "Key": "{{First}}" } }""");
+        var configuration = Unheard("keys.json").Build();
+        var keys = Start(configuration, options => options.ApiKeys.Add(
+            new() { Name = "app", Key = configuration["Secrets:Key"]! }));
+        time.Advance(Minute);
+
+        Write("keys.json", "{}");
+        time.Advance(Minute);
+
+        Assert.True(Grants(keys, First));
+        Assert.Contains("Aether:Realtime:ApiKeys:0:Key must not be null", Assert.Single(refused.Lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Look_EndsNothing_GivenAHostThatThrowsWhenItHearsOfAChange()
+    {
+        Write("keys.json", Keys(First));
+        var configuration = Unheard("keys.json").Build();
+        var keys = Start(configuration);
+        using var listener = ChangeToken.OnChange(
+            configuration.GetReloadToken, () => throw new NotSupportedException("a-secret-that-it-quotes"));
+
+        Write("keys.json", Keys(Second));
+        time.Advance(Minute);
+
+        Assert.True(Grants(keys, Second));
+        Assert.DoesNotContain("secret", Assert.Single(unreadable.Lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Configuration_IsNotReadAgain_GivenFilesThatDoNotChange()
+    {
+        Write("keys.json", "{}");
+        Write("secrets/Aether__Realtime__ApiKeys__0__Key", First);
+        var configuration = Unheard("keys.json")
+            .AddInMemoryCollection([new("Aether:Realtime:ApiKeys:0:Name", "main")])
+            .AddKeyPerFile(Path.Combine(folder, "secrets"))
+            .Build();
+        var keys = Start(configuration);
+        int reads = 0;
+        using var listener = ChangeToken.OnChange(configuration.GetReloadToken, () => reads++);
+
+        time.Advance(Minute);
+        Assert.Equal(0, reads);
+        Assert.True(Grants(keys, First));
+
+        Write("secrets/Aether__Realtime__ApiKeys__0__Key", Second);
+        time.Advance(Minute);
+        Assert.Equal(1, reads);
+        Assert.True(Grants(keys, Second));
+    }
+
+    [Fact]
+    public void Key_IsTaken_GivenAFileThatChangedBeforeItWasLookedAt()
+    {
+        Write("keys.json", Keys(First));
+        var configuration = Unheard("keys.json").Build();
+        var keys = Start(configuration, _ => Write("keys.json", Keys(Second)));
+        time.Advance(Minute);
+        Assert.True(Grants(keys, Second));
+        Assert.False(Grants(keys, First));
+    }
+
+    public static TheoryData<string, string> Broken => new()
+    {
+        { "keys.ini", "[Aether:Realtime:ApiKeys:0]\nName=main\nKey " + Second },
+        { "keys.xml", $"<settings>\n<Key>{Second}</{Second}></settings>" },
+        { "keys.xml", $"<settings>\n<Key>&{Second};</Key></settings>" },
+        { "keys.json", $"{{ \"Key\":\n {Second} }}" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Broken))]
+    public void Fault_NamesTheFileAndNothingInIt_GivenOneThatCannotBeParsed(string file, string content)
+    {
+        Start(Unheard(file).Build());
+        Write(file, content);
+        time.Advance(Minute);
+
+        string line = Assert.Single(unreadable.Lines);
+        Assert.DoesNotContain("secret", line, StringComparison.Ordinal);
+        Assert.Contains(file, line, StringComparison.Ordinal);
+        Assert.Contains("Exception", line, StringComparison.Ordinal);
+        if (!file.EndsWith(".ini", StringComparison.Ordinal))
+            Assert.Contains("line 2", line, StringComparison.Ordinal);
+        // At start nobody catches it, and it is told the same way.
+        var fault = Assert.ThrowsAny<Exception>(() => Unheard(file).Build());
+        Assert.DoesNotContain("secret", FaultCause.Of(fault), StringComparison.Ordinal);
+    }
+
     public void Dispose()
     {
         provider?.Dispose();
         Directory.Delete(folder, recursive: true);
     }
 
-    private ApiKeys Start()
+    private ApiKeys Start() => Start(Unheard("keys.json").Build());
+
+    private ApiKeys Start(IConfiguration configuration, Action<RealtimeOptions>? options = null)
     {
-        var configuration = new ConfigurationBuilder()
-            .AddJsonFile(new Unwatched(folder), "keys.json", optional: true, reloadOnChange: true)
-            .Build();
         provider = new ServiceCollection()
             .AddSingleton<TimeProvider>(time)
             .AddLogging(logging => logging.AddProvider(unreadable).AddProvider(refused))
-            .AddAetherRealtime(configuration)
+            .AddAetherRealtime(configuration, options)
             .BuildServiceProvider();
         return provider.GetRequiredService<ApiKeys>();
     }
 
+    /// <summary>A file whose watcher hears nothing.</summary>
+    private IConfigurationBuilder Unheard(string file)
+    {
+        var unwatched = new Unwatched(folder);
+        var builder = new ConfigurationBuilder();
+        return Path.GetExtension(file) switch
+        {
+            ".ini" => builder.AddIniFile(unwatched, file, optional: true, reloadOnChange: true),
+            ".xml" => builder.AddXmlFile(unwatched, file, optional: true, reloadOnChange: true),
+            _ => builder.AddJsonFile(unwatched, file, optional: true, reloadOnChange: true),
+        };
+    }
+
+    /// <summary>A file whose watcher hears what it is told.</summary>
+    private Action<JsonConfigurationSource> Watched(string file) => source =>
+    {
+        (source.FileProvider, source.Path, source.Optional) = (files, file, true);
+        (source.ReloadOnChange, source.ReloadDelay) = (true, 0);
+    };
+
     private static string Keys(string key) =>
         $$"""{ "Aether": { "Realtime": { "ApiKeys": [ { "Name": "main", "Key": "{{key}}" } ] } } }""";
 
-    private static bool Grants(ApiKeys keys, string key)
+    private static string SecondKey(string key) =>
+        $$"""{ "Aether": { "Realtime": { "ApiKeys": { "1": { "Name": "other", "Key": "{{key}}" } } } } }""";
+
+    private static bool Grants(ApiKeys keys, string key) => Find(keys, key) is not null;
+
+    private static Grant? Find(ApiKeys keys, string key)
     {
         var context = new DefaultHttpContext();
         context.Request.Headers[ApiKeys.HeaderName] = key;
-        return keys.Find(context.Request) is not null;
+        return keys.Find(context.Request);
     }
 
     private void Write(string file, string content)
@@ -121,6 +348,20 @@ public sealed class SettingsFileTests : IDisposable
         string path = Path.Combine(folder, file);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, content);
+    }
+
+    private sealed class Told(string folder) : IFileProvider
+    {
+        private readonly Dictionary<string, CancellationTokenSource> watchers = [];
+
+        public IFileInfo GetFileInfo(string subpath) => new Unwatched(folder).GetFileInfo(subpath);
+
+        public IDirectoryContents GetDirectoryContents(string subpath) => NotFoundDirectoryContents.Singleton;
+
+        public IChangeToken Watch(string filter) =>
+            new CancellationChangeToken((watchers[filter] = new CancellationTokenSource()).Token);
+
+        public void Tell(string file) => watchers[file].Cancel();
     }
 
     private sealed class Unwatched(string folder) : IFileProvider
