@@ -64,7 +64,9 @@ internal static class RealtimeOptionsReader
         }
         else if (!IsScalar(type))
         {
-            ReadObject(section, property.GetValue(target)!, failures);
+            // A host may have set it to null before.
+            if (property.GetValue(target) is { } part)
+                ReadObject(section, part, failures);
         }
         else if (TryConvert(section, type, failures, out object? value))
         {

@@ -1,3 +1,5 @@
+using System.Collections;
+using System.Reflection;
 using Aether.Application;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -17,6 +19,10 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
     public ValidateOptionsResult Validate(string? name, RealtimeOptions options)
     {
         var failures = new List<string>();
+        // In code anything can be set to null, and no rule below could be asked of it.
+        FindNulls(options, RealtimeOptions.Section, failures);
+        if (failures.Count > 0)
+            return ValidateOptionsResult.Fail(failures);
         void Check(bool good, string option, string rule)
         {
             if (!good)
@@ -91,6 +97,32 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
         CheckRange(options.Delivery.Loops, 0, 256, "Delivery:Loops");
         CheckTime(options.Delivery.Coalesce, 0, 0.1, "Delivery:Coalesce");
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
+    }
+
+    private static void FindNulls(object part, string path, List<string> failures)
+    {
+        foreach (var property in part.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            string option = path + ":" + property.Name;
+            object? value = property.GetValue(part);
+            if (value is IList list)
+            {
+                for (int i = 0; i < list.Count; i++)
+                    FindNull(list[i], $"{option}:{i}", failures);
+            }
+            else if (value is not null || new NullabilityInfoContext().Create(property).ReadState == NullabilityState.NotNull)
+            {
+                FindNull(value, option, failures);
+            }
+        }
+    }
+
+    private static void FindNull(object? value, string option, List<string> failures)
+    {
+        if (value is null)
+            failures.Add(option + " must not be null");
+        else if (value is not (string or ValueType))
+            FindNulls(value, option, failures);
     }
 
     private static void CheckKeys(RealtimeOptions options, Action<bool, string, string> check)

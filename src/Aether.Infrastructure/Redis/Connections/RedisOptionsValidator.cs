@@ -9,6 +9,9 @@ internal sealed class RedisOptionsValidator(string? connectionString) : IValidat
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, RealtimeOptions options)
     {
+        // What a host has set to null is named where all options are checked.
+        if (options.Redis is not { User: not null, Password: not null })
+            return ValidateOptionsResult.Success;
         string[] failures = [.. RedisConnectionString.Contradictions(connectionString, options.Redis)];
         return failures.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
@@ -20,6 +23,9 @@ internal sealed class SharedRedisOptionsValidator : IValidateOptions<RealtimeOpt
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, RealtimeOptions options)
     {
+        // What a host has set to null is named where all options are checked.
+        if (options.Redis is not { User: not null, Password: not null })
+            return ValidateOptionsResult.Success;
         string[] failures = [.. RedisConnectionString.UselessForShared(options.Redis)];
         return failures.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
