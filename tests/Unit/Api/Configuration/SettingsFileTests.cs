@@ -183,11 +183,12 @@ public sealed class SettingsFileTests : IDisposable
     }
 
     [Fact]
-    public void Key_IsTaken_GivenAHostThatSetsItBesideAFileThatNeverWas()
+    public void Key_IsTaken_GivenAHostThatSetsItBesideFilesThatNeverWere()
     {
         var configuration = new ConfigurationBuilder()
             .AddInMemoryCollection([new("Aether:Realtime:ApiKeys:0:Name", "main"), new("Aether:Realtime:ApiKeys:0:Key", First)])
             .AddJsonFile(Watched("never.json"))
+            .AddJsonFile(Watched("nor-this.json"))
             .Build();
         var keys = Start(configuration);
         configuration["Aether:Realtime:ApiKeys:0:Key"] = Second;
