@@ -144,7 +144,8 @@ internal sealed class LiveOptions : IDisposable
         for (int i = 0; i < next.ApiKeys.Count; i++)
         {
             var key = next.ApiKeys[i];
-            if (key.Groups is null && current.ApiKeys.Any(before => before.Groups is not null && before.Key == key.Key))
+            if (key.Groups is null && current.ApiKeys.Any(
+                before => before.Key == key.Key && before.Groups is not null && !before.Groups.Contains("*")))
                 return $"{nameof(next.ApiKeys)}:{i}:{nameof(key.Groups)}";
         }
         return null;

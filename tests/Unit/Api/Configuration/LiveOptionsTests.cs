@@ -131,6 +131,11 @@ public sealed class LiveOptionsTests : IDisposable
         memory["Aether:Realtime:ApiKeys:0:Groups:0"] = "*";
         memory.Reload();
         Assert.True(Find(keys, First)!.Access.Covers(Some.OtherGroup));
+
+        // That says the same.
+        Forget(memory, "Aether:Realtime:ApiKeys:0:Groups:0");
+        memory.Reload();
+        Assert.Single(log.Lines);
     }
 
     [Fact]
