@@ -96,6 +96,8 @@ watch() {
             size=$now moved=$SECONDS
         elif ((SECONDS - moved >= quiet_seconds)); then
             cut=yes
+            # What it says while it is ended is no result: node calls the whole file failed then, if it has the time.
+            read_log "$kind" "$log" >"$state"
             end_session "$suite"
             break
         fi
@@ -108,7 +110,7 @@ watch() {
     wait "$suite" 2>/dev/null || code=$?
     watched=
     end_session "$suite"
-    read_log "$kind" "$log" >"$state"
+    [ "$cut" = yes ] || read_log "$kind" "$log" >"$state"
     conclude
 }
 

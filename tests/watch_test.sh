@@ -62,6 +62,9 @@ check 'a failed test' 1 1 'suite: FAILED: N.T.B' 'Assert.True() Failure'
 suite xunit 'sleep 60' "$(start A)" "$(finish A)" "$(start B)"
 check 'a test that hangs is named, and what was done counts' 1 1 'suite: NOT ENDED: N.T.B' 'nothing happened for 3 s'
 
+suite xunit 'trap "echo \"    N.T.C [FAIL]\"; exit 1" TERM; sleep 60 & wait' "$(start A)" "$(finish A)" "$(start B)"
+check 'what a suite says while it is ended is no result' 1 1 'suite: NOT ENDED: N.T.B' 'nothing happened for 3 s'
+
 suite xunit 'kill -SEGV $$' "$(start A)" "$(finish A)" "$(start B)"
 check 'a crash in the middle of a test' 1 1 'suite: NOT ENDED: N.T.B'
 
