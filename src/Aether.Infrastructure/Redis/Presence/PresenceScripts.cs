@@ -31,13 +31,18 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
     /// <summary>Says how many connections of a client an incarnation holds.</summary>
     public async Task<Held> HoldAsync(VisionId group, VisionId client, PresenceWrite write)
     {
+        RedisValue[] values =
+        [
+            client.Value, write.Connections, write.Lease.Fence, (int)write.Role, write.RoleTime, write.Joined,
+            write.StateTime, write.State, write.Version, write.Gone,
+        ];
+        // Seldom said, and an argument that is not there costs nothing.
+        if (write.Closed != 0)
+            values = [.. values, write.Closed];
         var result = await database.ScriptEvaluateAsync(
             Hold,
             [names.Members(group), names.Holders(group), names.Held(group, write.Lease.Id), names.Versions(group)],
-            [
-                client.Value, write.Connections, write.Lease.Fence, (int)write.Role, write.RoleTime, write.Joined,
-                write.StateTime, write.State, write.Version, write.Gone, write.Closed,
-            ],
+            values,
             Primary).ConfigureAwait(false);
         return Read(client, result);
     }

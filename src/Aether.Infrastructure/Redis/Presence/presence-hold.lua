@@ -1,15 +1,14 @@
 -- One instance incarnation holds so many connections of a client in a group. It is an absolute fact: saying it twice is
 -- saying it once.
 -- KEYS  members, holders, held, versions
--- ARGV  client, connections, lease end, role, role time, joined, state time, state, version, gone,
---       closed. Times are ms by this
---       clock; a role time of 0 means that a new connection says its role now, a joined of 0 means now. The version is
---       the last one that the instance knows of the client. Gone is the version at which the group was told that the
---       client went, though this incarnation holds it; 0: it was not. Closed is when a role was said whose connection
---       closed since; 0: none did. The role is that of the newest connection of those that are open here.
+-- ARGV  client, connections, lease end, role, role time, joined, state time, state, version, gone, and if any did closed.
+--       Times are ms by this clock; a role time of 0 means that a new connection says its role now, a joined of 0 means
+--       now. The version is the last one that the instance knows of the client. Gone is the version at which the group was
+--       told that the client went, though this incarnation holds it; 0: it was not. Closed is when a role was said whose
+--       connection closed since. The role is that of the newest connection of those that are open here.
 -- Gives {transition, held before, connections, role, role time, joined, state time, seen, state, members of the group,
---       version, 1 if it has another role than before}, transition being 1 present before and after, 2 came, 3 went (then as it was before); or
---       {-1} too late, or {0, held before, version} absent before and after.
+--       version, and 1 if it has another role than before}, transition being 1 present before and after, 2 came, 3 went
+--       (then as it was before); or {-1} too late, or {0, held before, version} absent before and after.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- Whoever saw the lease end may have removed what this incarnation holds: nobody would remove what it adds now.
@@ -56,7 +55,7 @@ end
 -- Whoever takes away what it may hold says no role: that of a connection elsewhere stays. If it was its own, whoever
 -- says one next is right.
 local before = kept[1] and role or ARGV[4]
-local ends = role_time > 0 and role_time == tonumber(ARGV[11])
+local ends = role_time > 0 and role_time == tonumber(ARGV[11] or 0)
 if count > 0 and ARGV[5] == '0' then
   role, role_time, seen = ARGV[4], now, now
 elseif count > 0 and (ends or tonumber(ARGV[5]) > role_time) then
@@ -77,4 +76,4 @@ if not kept[1] then redis.call('SADD', KEYS[1], client) end
 -- The first who says that a client is there after all is the one to tell it.
 local came = not kept[1] or (ARGV[10] ~= '0' and known <= tonumber(ARGV[10]))
 return {came and 2 or 1, had, left, role, role_time, joined, state_time, seen, state, redis.call('SCARD', KEYS[1]),
-  version, role ~= before and 1 or 0}
+  version, role ~= before and 1 or nil}
