@@ -21,6 +21,12 @@ internal sealed partial class RedisConnection : IDisposable, IAsyncDisposable
     public static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>
+    /// How much later than this instance another one may hear on a server that has taken over: each looks every
+    /// <see cref="ConfigCheckSeconds"/> who is the primary, then connects, and verifies what it hears.
+    /// </summary>
+    public static readonly TimeSpan FollowTimeout = TimeSpan.FromSeconds(2 * ConfigCheckSeconds);
+
+    /// <summary>
     /// Everything goes to the primary. What is heard on a replica depends on a link that may break, and its primary
     /// does not count it.
     /// </summary>
@@ -28,6 +34,9 @@ internal sealed partial class RedisConnection : IDisposable, IAsyncDisposable
 
     /// <summary>The database of all keys, whatever a shared connection has for its own.</summary>
     public const int Database = 0;
+
+    // Finds a promoted replica within seconds instead of a minute.
+    private const int ConfigCheckSeconds = 5;
 
     private readonly string connectionString = "";
     private readonly RedisOptions redis = new();
@@ -241,8 +250,7 @@ internal sealed partial class RedisConnection : IDisposable, IAsyncDisposable
         options.ConnectRetry = 1;
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.KeepAlive = 5;
-        // Finds a promoted replica within seconds instead of a minute.
-        options.ConfigCheckSeconds = 5;
+        options.ConfigCheckSeconds = ConfigCheckSeconds;
         options.ConfigurationChannel = "";
         // It would be one more key to be allowed to read. Two primaries are told to the operator, not chosen from.
         options.TieBreaker = "";

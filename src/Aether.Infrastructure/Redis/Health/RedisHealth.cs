@@ -35,11 +35,6 @@ internal sealed class RedisHealth(
     TimeProvider time,
     ILogger<RedisHealth> logger) : BackgroundService
 {
-    /// <summary>
-    /// How long after an outage others may still be deaf: all find a new primary by themselves, within some seconds.
-    /// </summary>
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
-
     private TaskCompletionSource wake = NewSignal();
     private string? problemTold;
     private volatile string? problem;
@@ -200,7 +195,8 @@ internal sealed class RedisHealth(
             slotMoves.Look();
         if (wasLive || problemTold is not null)
         {
-            long settling = (long)(Settling.TotalSeconds * time.TimestampFrequency);
+            // Others may still be deaf.
+            long settling = (long)(RedisConnection.FollowTimeout.TotalSeconds * time.TimestampFrequency);
             Volatile.Write(ref settledAt, time.GetTimestamp() + settling);
         }
         live = wasLive = true;

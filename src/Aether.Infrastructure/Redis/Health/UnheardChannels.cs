@@ -8,9 +8,6 @@ namespace Aether.Infrastructure.Redis.Health;
 internal sealed class UnheardChannels(
     RedisConnection connection, RedisHealth health, RedisSlotMoves slotMoves, RedisNames names)
 {
-    /// <summary>How long other instances of a cluster may take to follow a channel: some of their looks.</summary>
-    private static readonly TimeSpan FollowTimeout = TimeSpan.FromSeconds(5);
-
     /// <summary>
     /// Whether "nobody" can be believed. Where this very instance hears the channel it should have been counted itself,
     /// so it is deaf or the channel is elsewhere; and what it does not hear others may, who cannot be heard of now,
@@ -29,5 +26,6 @@ internal sealed class UnheardChannels(
     }
 
     private bool HasMoved(ChannelName channel) =>
-        connection.Sharded == true && slotMoves.HasMoved(names.Channel(channel, sharded: true), FollowTimeout);
+        connection.Sharded == true
+        && slotMoves.HasMoved(names.Channel(channel, sharded: true), RedisConnection.FollowTimeout);
 }
