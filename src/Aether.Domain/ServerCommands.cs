@@ -40,6 +40,9 @@ internal static class ServerCommands
     /// <summary>One instance tells the others which connections of a client have to go.</summary>
     public const string Disconnect = "aether.disconnect";
 
+    /// <summary>One instance asks the others which role a client has, whose newest connection closed.</summary>
+    public const string Role = "aether.role";
+
     /// <summary>One instance asks the others to tell what a client sends and is sent.</summary>
     public const string Trace = "aether.trace";
 
@@ -56,7 +59,7 @@ internal static class ServerCommands
     /// <summary>
     /// Whether a message from a backplane can be true. Of what the server says itself, instances tell each other some
     /// things: who came to a large group and went, and who holds a lease, on the group's channel, and, on the client's,
-    /// which connections of a client have to go, that it is traced and that it has to stop; then what it does, on the
+    /// which connections of a client have to go, that its role is asked for, that it is traced and that it has to stop; then what it does, on the
     /// trace's. All else is between one instance and its own connections; on a backplane it is forged.
     /// </summary>
     public static bool MayComeFromAnInstance(Message message)
@@ -65,7 +68,7 @@ internal static class ServerCommands
         return message.FromId != VisionId.Server || message switch
         {
             { Type: MessageType.Presence } => message is { Target: Target.Group, Cmd: Changes or Lease },
-            { Cmd: Disconnect or Trace or Traced or ExecutionCancel } => message is { Type: MessageType.Cmd, Target: Target.Direct },
+            { Cmd: Disconnect or Role or Trace or Traced or ExecutionCancel } => message is { Type: MessageType.Cmd, Target: Target.Direct },
             _ => !Contains(message.Cmd),
         };
     }

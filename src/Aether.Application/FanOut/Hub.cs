@@ -175,6 +175,8 @@ internal sealed class Hub(
     /// <summary>Whether a message is an order to this instance, which no client gets; then it is carried out.</summary>
     private bool CarryOut(ChannelName channel, Message message, ChannelReceivers receivers)
     {
+        if (presence?.TakeQuestion(channel, message) == true)
+            return true;
         if (DisconnectOrder.Of(channel, message) is { } disconnect)
             receivers.Run(loops, disconnect.CarryOut);
         else if (!TraceOrder.Is(channel, message))

@@ -59,7 +59,7 @@ internal interface IPresenceStore
     }
 
     /// <summary>
-    /// The group was told that nobody says the role of a client any more. An adapter whose instance holds a connection of
+    /// Nobody says the role of a client any more, as another instance says. An adapter whose instance holds a connection of
     /// it sees to it that its role is said.
     /// </summary>
     void ToldRoleUnsaid(VisionId group, VisionId client)

@@ -19,9 +19,6 @@ internal sealed class PresenceAnnouncer(
     /// <summary>How long changes of a large group are gathered.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Why an update is told after which an instance that has the client says its role.</summary>
-    public const string RoleUnsaid = "role";
-
     // One frame of this many stays below the size that every instance takes.
     private const int MaxPerFrame = 400;
 
@@ -37,8 +34,11 @@ internal sealed class PresenceAnnouncer(
     {
         if (change.Member is not { } member)
             return;
-        if (change.Transition == PresenceTransition.None && (change.RoleChanged || change.RoleUnsaid))
-            TellRole(group, member, change.RoleUnsaid ? RoleUnsaid : null);
+        if (change is { Transition: PresenceTransition.None, RoleChanged: true })
+            TellRole(group, member);
+        // Of its clients nobody is told: mostly it is the same role.
+        if (change.RoleUnsaid)
+            Begin(PublishAsync(ChannelName.Client(member.ClientId), messages.AskRole(member.ClientId, group)));
         if (change.Transition is not (PresenceTransition.Came or PresenceTransition.Went))
             return;
         bool came = change.Transition == PresenceTransition.Came;
@@ -83,10 +83,10 @@ internal sealed class PresenceAnnouncer(
     internal bool IsGathering(VisionId group) => !batches.IsEmpty && batches.ContainsKey(group);
 
     // As when a client says something of itself: of one that is not told yet, the coming tells it.
-    private void TellRole(VisionId group, Member member, string? reason)
+    private void TellRole(VisionId group, Member member)
     {
         OnHeard(group, member.ClientId, member.Version, member.Role);
-        Begin(PublishAsync(group, messages.PresenceEvent(group, member, "update", reason)));
+        Begin(PublishAsync(ChannelName.Group(group), messages.PresenceEvent(group, member, "update")));
     }
 
     private void Gather(VisionId group, PresenceWords words, bool again)
@@ -106,7 +106,7 @@ internal sealed class PresenceAnnouncer(
 
     private async Task TellAsync(VisionId group, PresenceWords words, Message message)
     {
-        if (!await PublishAsync(group, message).ConfigureAwait(false))
+        if (!await PublishAsync(ChannelName.Group(group), message).ConfigureAwait(false))
             Keep(group, words);
     }
 
@@ -127,7 +127,7 @@ internal sealed class PresenceAnnouncer(
         batch.Timer?.Dispose();
         // All are begun before any is waited for: that is what keeps the order.
         var frames = left.Concat(joined).Chunk(MaxPerFrame).Select(some => (Some: some, Told: PublishAsync(
-            group,
+            ChannelName.Group(group),
             messages.PresenceChanges(
                 group,
                 some.Where(static one => one.Word.Came).Select(static one => one.Word.Member),
@@ -155,12 +155,11 @@ internal sealed class PresenceAnnouncer(
     }
 
     // Each carries a version, and of those that one instance tells of a group the order of publishing is that of telling.
-    private async Task<bool> PublishAsync(VisionId group, Message message)
+    private async Task<bool> PublishAsync(ChannelName channel, Message message)
     {
         try
         {
-            var told = await bus.PublishAsync(ChannelName.Group(group), message, CancellationToken.None)
-                .ConfigureAwait(false);
+            var told = await bus.PublishAsync(channel, message, CancellationToken.None).ConfigureAwait(false);
             return told.Accepted;
         }
 #pragma warning disable CA1031 // Whatever it was, it is not told.

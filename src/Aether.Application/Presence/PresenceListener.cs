@@ -28,9 +28,8 @@ internal sealed class PresenceListener(
                 break;
         }
         bool leaves = message.Cmd is "leave" or ServerCommands.Changes;
-        bool asks = message.Cmd == "update" && message.Payload.Span.IndexOf("\"reason\""u8) >= 0;
         // Most of what is heard is of no interest here, and is not read.
-        if (!leaves && !asks && !announcer.IsGathering(group))
+        if (!leaves && !announcer.IsGathering(group))
             return;
         using var payload = JsonDocument.Parse(message.Payload);
         var root = payload.RootElement;
@@ -44,10 +43,17 @@ internal sealed class PresenceListener(
                 Heard(group, Client(one), one, left: false);
             return;
         }
-        if (asks && root.TryGetProperty("reason", out var reason) && reason.ValueKind == JsonValueKind.String
-            && reason.ValueEquals(PresenceAnnouncer.RoleUnsaid))
-            presence.ToldRoleUnsaid(group, message.FromId);
         Heard(group, message.FromId, root, leaves, message.Cmd == "update" ? RoleOf(root) : null);
+    }
+
+    /// <summary>Takes another instance's question for a client's role, which no client gets.</summary>
+    /// <returns>Whether the message was one.</returns>
+    public bool TakeQuestion(ChannelName channel, Message message)
+    {
+        if (channel.Kind != ChannelKind.Client || message.Cmd != ServerCommands.Role || message.FromId != VisionId.Server)
+            return false;
+        presence.ToldRoleUnsaid(message.GroupId, channel.Id);
+        return true;
     }
 
     private void Heard(VisionId group, VisionId client, JsonElement said, bool left, Role? stays = null)

@@ -116,6 +116,10 @@ internal sealed class ServerMessages(TimeProvider time)
                 w.WriteString("superseded_by"u8, supersededBy);
         }));
 
+    /// <summary>Asks the instances that hold connections of a client to say its role.</summary>
+    public Message AskRole(VisionId client, VisionId group) =>
+        ToClient(client, group, ServerCommands.Role, PayloadWriter.Write(static _ => { }));
+
     /// <summary>Asks the instances to tell what a client sends and is sent, for so long.</summary>
     public Message Trace(VisionId trace, VisionId group, VisionId client, TimeSpan lease) =>
         ToClient(client, group, ServerCommands.Trace, PayloadWriter.Write(w =>

@@ -29,6 +29,31 @@ public sealed class PresenceTests(TwoInstances instances) : IClassFixture<TwoIns
         Assert.Equal(["observer"], await instances.MembersAsync(group));
     }
 
+    [Theory]
+    [InlineData("observer", new[] { "observer", "worker" })]
+    [InlineData("worker", new string[0])]
+    public async Task Role_IsThatOfTheNewestConnection_AndTheGroupIsToldOnlyIfItIsAnotherOne(string second, string[] told)
+    {
+        string group = instances.NewGroup();
+        await using var watcher = await TestClient.ConnectAsync(
+            instances.A, group, "watcher", protocols: TwoInstances.Full);
+        Assert.Equal("welcome", (await watcher.ReceiveAsync()).Text("cmd"));
+        await using var stays = await TestClient.ConnectAsync(instances.A, group, "w", "role=worker");
+        Assert.Equal("join", (await watcher.ReceiveAsync()).Text("cmd"));
+        await using (var newest = await TestClient.ConnectAsync(instances.B, group, "w", "role=" + second))
+            await newest.CloseAsync();
+        await Eventually.HoldsAsync(
+            async () => Assert.Single(await OthersAsync(watcher)) is { Connections: 1, Role: "worker" }, "the other one has gone");
+        foreach (string role in told)
+        {
+            var update = await watcher.ReceiveAsync();
+            Assert.Equal(("update", role), (update.Text("cmd"), update.Payload("role").GetString()));
+        }
+        await using var last = await TestClient.ConnectAsync(instances.B, group, "last");
+        Assert.Equal("last", (await watcher.ReceiveAsync()).Text("from_id"));
+        Assert.Empty(await stays.ReceiveUntilNowAsync());
+    }
+
     [Fact]
     public async Task Events_AreOneJoinAndOneLeave_GivenSeveralConnectionsOfManyClients()
     {

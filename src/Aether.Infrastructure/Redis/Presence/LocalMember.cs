@@ -85,8 +85,8 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     }
 
     /// <summary>
-    /// One connection less, which was opened as <paramref name="oldRole"/>. While the store <paramref name="canWrite"/> nothing, the truth changes all the same; the
-    /// caller then marks the member.
+    /// One connection less, which was opened as <paramref name="oldRole"/>. While the store <paramref name="canWrite"/>
+    /// nothing, the truth changes all the same; the caller then marks the member.
     /// </summary>
     public Task<PresenceChange>? Leave(Role oldRole, bool canWrite, out bool start)
     {
@@ -396,7 +396,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
 
     private void Fail(Pending pending, BackplaneFault why)
     {
-        // A join that failed is not registered: its connection is not taken back by anybody else. 
+        // A join that failed is not registered: its connection is not taken back by anybody else.
         if (pending.Connection is { } connection)
             connections.Remove(connection);
         pending.TrySetResult(PresenceChange.Unavailable(why));
