@@ -5,6 +5,7 @@ using Aether.Infrastructure;
 using Aether.Infrastructure.Redis.Connections;
 using Aether.Tests.Integration.Fixtures;
 using Microsoft.Extensions.DependencyInjection;
+using StackExchange.Redis;
 using Xunit;
 
 namespace Aether.Tests.Integration;
@@ -66,6 +67,25 @@ public sealed class RedisMessageBusFaultTests
         Assert.Equal(["now"], sink.Texts);
         Assert.NotEmpty(sink.Gaps);
         Assert.True(sink.Gaps[0] <= stopped, "the gap starts after the fault");
+    }
+
+    [Fact]
+    public async Task Nobody_IsBelieved_OnlyOnceTheLastInstanceMustBeBack_GivenAnOutageThatEnded()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var host = await BusHost.StartReadyAsync(redis.ConnectionString);
+        var looksEvery = TimeSpan.FromSeconds(
+            ConfigurationOptions.Parse(host.Connection.CommandConnection!.Configuration).ConfigCheckSeconds);
+        await redis.StopAsync();
+        await Eventually.HoldsAsync(() => !host.Bus.IsReady);
+
+        long back = Stopwatch.GetTimestamp();
+        await redis.StartAgainAsync();
+        await Eventually.HoldsAsync(() => host.Bus.IsReady);
+        // There may be others that look for the primary as often, and hear this channel then.
+        Assert.Equal(PublishResult.Refused(BackplaneFault.Unverified), await SayAsync(host, "to nobody"));
+        await Eventually.HoldsAsync(async () => await SayAsync(host, "to nobody") == PublishResult.To(0));
+        Assert.True(Stopwatch.GetElapsedTime(back) >= 2 * looksEvery, "others may still be about to look");
     }
 
     [Fact]
