@@ -16,8 +16,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private List<Pending> waiting = [];
     private List<Pending> batch = [];
 
-    // The open ones, in the order in which they came: the newest says the client's role.
-    private readonly List<Connection> connections = [];
+    private readonly LocalConnections connections = new();
     private bool writing;
     private bool ended;
     private bool dirty;
@@ -27,8 +26,6 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private int written;
     private bool certain = true;
 
-    // When the newest role was said whose connection closed since: if it is what Redis has, another one takes its place.
-    private long closed;
     private bool unsaid;
 
     private Role role;
@@ -77,10 +74,8 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             start = false;
             if (ended)
                 return null;
-            var connection = new Connection(newRole);
-            connections.Add(connection);
             Volatile.Write(ref touchedAt, now);
-            return Wait(new Pending(Kind.Join, connection), out start);
+            return Wait(new Pending(Kind.Join, connections.Open(newRole)), out start);
         }
     }
 
@@ -95,8 +90,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             start = false;
             if (connections.Count == 0)
                 return null;
-            // Of several with one role the oldest has to do: which one it was makes no other role.
-            Close(connections[Math.Max(0, connections.FindIndex(one => one.Role == oldRole))]);
+            connections.Close(oldRole);
             return canWrite || writing ? Wait(new Pending(Kind.Leave), out start) : Pending.Unwritten;
         }
     }
@@ -186,15 +180,15 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             if (count > 0 && (lease != current || !certain || written != count || gone > version || unsaid
                 || batch.Exists(static pending => pending.Kind == Kind.Join)))
             {
-                var newest = connections[^1];
+                var newest = connections.Newest;
                 unsaid = false;
                 return new PresenceWrite(
-                    current, count, newest.Role, newest.RoleTime, joined, stateTime, state, version, gone, TakeClosed());
+                    current, count, newest.Role, newest.RoleTime, joined, stateTime, state, version, gone, connections.TakeClosed());
             }
             // What a removal takes away is taken from the lease that it was held under, current or not: if the answer
             // to an earlier removal was lost, only this instance knows that the client went.
             if (count == 0 && lease is not null && (!certain || written > 0))
-                return new PresenceWrite(lease, 0, role, 0, joined, stateTime, state, version, 0, TakeClosed());
+                return new PresenceWrite(lease, 0, role, 0, joined, stateTime, state, version, 0, connections.TakeClosed());
             foreach (var pending in batch)
                 pending.TrySetResult(new PresenceChange(PresenceTransition.None, null));
             batch.Clear();
@@ -238,8 +232,9 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             else if (answer.Member is { } now)
             {
                 (role, joined) = (now.Role, answer.Joined);
+                // It is that of the joins that waited.
                 if (write.RoleTime == 0)
-                    Said(answer.RoleTime);
+                    connections.Said(batch.Select(static pending => pending.Connection), answer.RoleTime);
                 if (answer.StateTime > stateTime)
                     (state, stateTime) = (now.State, answer.StateTime);
             }
@@ -287,7 +282,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             if (write.Connections == 0)
                 (role, joined, stateTime, state) = (Role.None, 0, 0, NoState);
             else
-                closed = Math.Max(closed, write.Closed);
+                connections.Unsaid(write.Closed);
             waiting.InsertRange(0, batch);
             batch.Clear();
         }
@@ -303,7 +298,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         {
             if (!batch.Exists(static pending => pending.Kind == Kind.Join))
                 return false;
-            closed = Math.Max(closed, write.Closed);
+            connections.Unsaid(write.Closed);
             foreach (var pending in batch)
             {
                 if (pending.Kind == Kind.Join)
@@ -327,7 +322,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             if (lease != write.Lease)
                 (lease, written) = (write.Lease, 0);
             certain = false;
-            closed = Math.Max(closed, write.Closed);
+            connections.Unsaid(write.Closed);
             foreach (var pending in batch)
                 Fail(pending, why);
             foreach (var pending in waiting)
@@ -366,39 +361,11 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         return pending.Task;
     }
 
-    private void Close(Connection connection)
-    {
-        connections.Remove(connection);
-        connection.IsClosed = true;
-        closed = Math.Max(closed, connection.RoleTime);
-    }
-
-    private long TakeClosed()
-    {
-        long at = closed;
-        closed = 0;
-        return at;
-    }
-
-    /// <summary>Redis has the roles of the joins that waited, and says when they were said.</summary>
-    private void Said(long at)
-    {
-        foreach (var pending in batch)
-        {
-            if (pending.Connection is not { } connection)
-                continue;
-            connection.RoleTime = at;
-            // It closed while that was on its way.
-            if (connection.IsClosed)
-                closed = Math.Max(closed, at);
-        }
-    }
-
     private void Fail(Pending pending, BackplaneFault why)
     {
         // A join that failed is not registered: its connection is not taken back by anybody else.
         if (pending.Connection is { } connection)
-            connections.Remove(connection);
+            connections.Forget(connection);
         pending.TrySetResult(PresenceChange.Unavailable(why));
     }
 
@@ -409,7 +376,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     }
 
     /// <summary>A call that waits for a write. It goes on elsewhere: nothing of it runs inside the lock.</summary>
-    private sealed class Pending(Kind kind, Connection? connection = null)
+    private sealed class Pending(Kind kind, LocalConnection? connection = null)
         : TaskCompletionSource<PresenceChange>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public static readonly Task<PresenceChange> Nothing =
@@ -421,17 +388,6 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
         public Kind Kind => kind;
 
         /// <summary>The one that joins.</summary>
-        public Connection? Connection => connection;
-    }
-
-    /// <summary>A connection of the client on this instance.</summary>
-    private sealed class Connection(Role role)
-    {
-        public Role Role => role;
-
-        /// <summary>When it said its role, in ms by Redis's clock; 0: it did not yet.</summary>
-        public long RoleTime { get; set; }
-
-        public bool IsClosed { get; set; }
+        public LocalConnection? Connection => connection;
     }
 }
