@@ -1,10 +1,9 @@
 using System.Net.WebSockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using Aether.Application.Ports;
 using Aether.Domain;
-using Aether.Domain.Commands;
 using Aether.Tests.Integration.Fixtures;
+using Aether.Tests.Unit.Commands;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -192,34 +191,8 @@ public sealed class CommandWatchTests
     }
 
     /// <summary>A command that all members have carried out, with results of this length.</summary>
-    private static async Task EndAsync(HttpHost host, string id, int members, int resultBytes, bool isLastGood = true)
-    {
-        var store = host.Services.GetRequiredService<ICommandStore>();
-        var group = VisionId.Parse("g1");
-        var order = new CommandOrder
-        {
-            Id = id,
-            GroupId = group,
-            FromId = VisionId.Parse("boss"),
-            Cmd = "work",
-            Payload = "{}"u8.ToArray(),
-            Plan = new CommandPlan(),
-        };
-        VisionId[] all = [.. Enumerable.Range(0, members).Select(static i => VisionId.Parse("m" + i))];
-        await store.StartAsync(order, all, TestContext.Current.CancellationToken);
-        byte[] result = Encoding.UTF8.GetBytes($"{{\"x\":\"{new string('x', resultBytes)}\"}}");
-        for (int i = 0; i < members; i++)
-        {
-            var report = new ExecutionReport
-            {
-                Index = i,
-                Member = all[i],
-                By = "i1/w",
-                Attempt = 1,
-                Status = i < members - 1 || isLastGood ? ExecutionStatus.Succeeded : ExecutionStatus.Failed,
-                Result = result,
-            };
-            await store.ApplyAsync(group, id, new MemberReported(report), TestContext.Current.CancellationToken);
-        }
-    }
+    private static Task EndAsync(HttpHost host, string id, int members, int resultBytes, bool isLastGood = true) =>
+        EndedCommand.KeepAsync(
+            host.Services.GetRequiredService<ICommandStore>(), VisionId.Parse("g1"), id, members, resultBytes, isLastGood,
+            TestContext.Current.CancellationToken);
 }

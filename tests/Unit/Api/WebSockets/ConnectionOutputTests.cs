@@ -9,8 +9,8 @@ using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Wire;
 using Aether.Domain;
-using Aether.Domain.Commands;
 using Aether.Infrastructure.InMemory;
+using Aether.Tests.Unit.Commands;
 using MediatR;
 using Microsoft.Extensions.Logging.Abstractions;
 using NSubstitute;
@@ -203,7 +203,7 @@ public sealed class ConnectionOutputTests
             store, new FakeBus((_, _) => new(PublishResult.To(1))), messages, watches, TimeProvider.System);
         string[] ids = ["c1", "c2", "c3"];
         foreach (string id in ids)
-            await EndAsync(store, id, members: 20, resultBytes: 16_000, token);
+            await EndedCommand.KeepAsync(store, Some.Group, id, members: 20, resultBytes: 16_000, isLastGood: true, token);
         var connection = Create(bytes: 65_536);
         connection.Open(new PipeTransportWriter(pipe), null);
         pipe.Block();
@@ -347,36 +347,6 @@ public sealed class ConnectionOutputTests
         Assert.Equal(["1"], pipe.Written);
         // The loop has survived it, and serves the others.
         await LoopIsThroughAsync();
-    }
-
-    private static async Task EndAsync(
-        InMemoryCommandStore store, string id, int members, int resultBytes, CancellationToken token)
-    {
-        var order = new CommandOrder
-        {
-            Id = id,
-            GroupId = Some.Group,
-            FromId = Some.Client,
-            Cmd = "work",
-            Payload = "{}"u8.ToArray(),
-            Plan = new CommandPlan(),
-        };
-        VisionId[] all = [.. Enumerable.Range(0, members).Select(static i => VisionId.Parse("m" + i))];
-        await store.StartAsync(order, all, token);
-        byte[] result = System.Text.Encoding.UTF8.GetBytes($"{{\"x\":\"{new string('x', resultBytes)}\"}}");
-        for (int i = 0; i < members; i++)
-        {
-            var report = new ExecutionReport
-            {
-                Index = i,
-                Member = all[i],
-                By = "i1/w",
-                Attempt = 1,
-                Status = ExecutionStatus.Succeeded,
-                Result = result,
-            };
-            await store.ApplyAsync(Some.Group, id, new MemberReported(report), token);
-        }
     }
 
     private static async Task SendAsync(ClientConnection connection, params string[] texts)
