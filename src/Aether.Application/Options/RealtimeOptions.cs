@@ -8,11 +8,14 @@ public sealed class RealtimeOptions
     /// <summary>The section of the configuration.</summary>
     public const string Section = "Aether:Realtime";
 
-    /// <summary>Who may connect. Empty: no credential is asked for.</summary>
+    /// <summary>Who may connect. Empty, and no <see cref="Tokens"/>: no credential is asked for.</summary>
     public IList<ApiKeyOptions> ApiKeys { get; } = [];
 
+    /// <summary>Which tokens of users are good, beside API keys. None are unless there is a key for them.</summary>
+    public TokenOptions Tokens { get; set; } = new();
+
     /// <summary>
-    /// What connections may do when there are no <see cref="ApiKeys"/>: <c>broadcast</c>, <c>cross_group</c>,
+    /// What connections may do when there are no <see cref="ApiKeys"/> and no <see cref="Tokens"/>: <c>broadcast</c>, <c>cross_group</c>,
     /// <c>admin</c>. Not set: <c>broadcast</c>. Empty: nothing.
     /// </summary>
     public IList<string>? AnonymousPermissions { get; set; }
