@@ -30,8 +30,9 @@ internal static class Problems
     public static IResult BadRequest(string field, string rule) =>
         Of(StatusCodes.Status400BadRequest, "Bad request", field + ": " + rule, field);
 
-    public static IResult Unauthorized() =>
-        Of(StatusCodes.Status401Unauthorized, "Unauthorized", "a valid API key is needed, exactly once");
+    /// <param name="credential">What was needed.</param>
+    public static IResult Unauthorized(string credential) =>
+        Of(StatusCodes.Status401Unauthorized, "Unauthorized", $"a valid {credential} is needed, exactly once");
 
     public static IResult Forbidden(string detail, string? field = null) =>
         Of(StatusCodes.Status403Forbidden, "Forbidden", detail, field);

@@ -6,6 +6,7 @@ using Aether.Application.Messaging;
 using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
+using Aether.Application.Tokens;
 using Aether.Application.Tracing;
 using Aether.Application.Wire;
 using Aether.Domain;
@@ -58,6 +59,9 @@ internal static class DependencyInjection
         services.AddSingleton<SendOrder>();
         services.AddSingleton<DirectMessages>();
         services.AddSingleton<LeaseGuard>();
+        services.AddSingleton<TokenChecks>();
+        services.AddSingleton<Revocations>();
+        services.TryAddSingleton<ITokenValidator, NoTokens>();
         services.AddSingleton<ClientTraces>();
         services.AddSingleton<CommandWatches>();
         services.AddSingleton<CommandRunner>();

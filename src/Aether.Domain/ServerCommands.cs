@@ -37,6 +37,9 @@ internal static class ServerCommands
     /// <summary>A member has to stop.</summary>
     public const string ExecutionCancel = "execution.cancel";
 
+    /// <summary>A client's token ends soon.</summary>
+    public const string Expiring = "auth.expiring";
+
     /// <summary>One instance tells the others which connections of a client have to go.</summary>
     public const string Disconnect = "aether.disconnect";
 

@@ -2,19 +2,33 @@ using System.Text;
 
 namespace Aether.Api.Access;
 
-/// <summary>The key as a Bearer token: what scrapers of metrics send that keep their credential in a file.</summary>
+/// <summary>
+/// What stands behind <c>Bearer</c>: a token, or the key, which scrapers of metrics send so that keep their credential in a
+/// file.
+/// </summary>
 internal static class BearerCredential
 {
     private const string Scheme = "Bearer ";
 
-    /// <summary>Reads the token; <see langword="false"/>: there is not exactly one.</summary>
-    public static bool TryRead(HttpRequest request, out byte[] token)
+    /// <summary>Whether there is one, or several, or one that is empty.</summary>
+    public static bool IsShown(HttpRequest request)
     {
-        token = [];
+        foreach (string? value in request.Headers.Authorization)
+        {
+            if (value?.AsSpan().TrimStart().StartsWith(Scheme.AsSpan().TrimEnd(), StringComparison.OrdinalIgnoreCase) == true)
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Reads it; <see langword="false"/>: there is not exactly one.</summary>
+    public static bool TryRead(HttpRequest request, out byte[] credential)
+    {
+        credential = [];
         if (request.Headers.Authorization is not [{ } value]
             || !value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
             return false;
-        token = Encoding.UTF8.GetBytes(value[Scheme.Length..].Trim());
-        return token.Length > 0;
+        credential = Encoding.UTF8.GetBytes(value[Scheme.Length..].Trim());
+        return credential.Length > 0;
     }
 }

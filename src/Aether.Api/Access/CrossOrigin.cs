@@ -30,7 +30,7 @@ internal static class CrossOrigin
     {
         response.StatusCode = StatusCodes.Status204NoContent;
         SetIfAbsent(response, "Access-Control-Allow-Methods", "GET");
-        SetIfAbsent(response, "Access-Control-Allow-Headers", ApiKeys.HeaderName);
+        SetIfAbsent(response, "Access-Control-Allow-Headers", ShownCredential.KeyHeader + ", Authorization");
         SetIfAbsent(response, "Access-Control-Max-Age", "600");
     }
 

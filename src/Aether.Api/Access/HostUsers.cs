@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace Aether.Api.Access;
 
 /// <summary>
-/// The users of the host, beside API keys. Whoever shows a key has what the key grants and nothing else; a wrong one is
-/// refused and never taken for none.
+/// The users of the host, beside API keys and tokens. Whoever shows one of ours has what it grants and nothing else; a
+/// wrong one is refused and never taken for none.
 /// </summary>
-internal sealed class HostUsers(ApiKeys apiKeys, ILogger<HostUsers> logger, RealtimeAuthorizer? authorize = null)
+internal sealed class HostUsers(Credentials credentials, ILogger<HostUsers> logger, RealtimeAuthorizer? authorize = null)
 {
     /// <summary>Whether there are any.</summary>
     public bool Exist => authorize is not null;
@@ -15,15 +15,14 @@ internal sealed class HostUsers(ApiKeys apiKeys, ILogger<HostUsers> logger, Real
     /// <summary>Whether it is the host who knows what a request may do.</summary>
     /// <param name="request">The request.</param>
     /// <param name="basic">
-    /// Whether the key may also stand in <c>Authorization</c>. What is there and is no key may be the host's own.
+    /// Whether the key may also stand in <c>Authorization</c>. What is there and is none of ours may be the host's own.
     /// </param>
     /// <param name="bearer">Whether it may be a Bearer token there.</param>
     public bool AreAsked(HttpRequest request, bool basic = false, bool bearer = false)
     {
         if (authorize is null)
             return false;
-        return !apiKeys.Required
-            || !(ApiKeys.IsShown(request) || ((basic || bearer) && apiKeys.Find(request, basic, bearer) is not null));
+        return !credentials.Required || !credentials.AreShownBy(request, basic, bearer);
     }
 
     /// <summary>Asks the host.</summary>

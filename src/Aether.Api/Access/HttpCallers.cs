@@ -4,10 +4,10 @@ using Aether.Domain;
 namespace Aether.Api.Access;
 
 /// <summary>
-/// Who may use the HTTP API: whoever shows a key that grants it, a user to whom the host grants it, or, where there are
-/// neither keys nor users, programs on the same machine, which then may do everything.
+/// Who may use the HTTP API: whoever shows a key or token that grants it, a user to whom the host grants it, or, where
+/// there are none of these, programs on the same machine, which then may do everything.
 /// </summary>
-internal sealed class HttpCallers(ApiKeys apiKeys, Origins origins, HostUsers users)
+internal sealed class HttpCallers(Credentials credentials, Origins origins, HostUsers users)
 {
     /// <summary>
     /// Whether what a request is about has to be read before it is known what it may do: the host is asked about that.
@@ -32,13 +32,14 @@ internal sealed class HttpCallers(ApiKeys apiKeys, Origins origins, HostUsers us
     {
         if (users.AreAsked(context.Request, basic is not null, bearer))
             return await FindUserAsync(context, group, client, basic).ConfigureAwait(false);
-        if (!apiKeys.Required)
+        if (!credentials.Required)
             return RefuseWithoutKeys(context) is { } why ? new(Problems.Forbidden(why)) : new(Domain.Access.Full);
-        if (apiKeys.Find(context.Request, basic is not null, bearer) is { } grant)
+        var found = await credentials.FindAsync(context.Request, basic is not null, bearer).ConfigureAwait(false);
+        if (found.Grant is { } grant)
             return new(grant.Access);
-        if (basic is not null)
+        if (basic is not null && !found.IsUnknown)
             context.Response.Headers.WWWAuthenticate = BasicCredential.Challenge(basic);
-        return new(Problems.Unauthorized());
+        return new(credentials.Refuse(context, found));
     }
 
     /// <summary>Finds out whether the caller may operate a group.</summary>
@@ -61,7 +62,7 @@ internal sealed class HttpCallers(ApiKeys apiKeys, Origins origins, HostUsers us
         if (!isGroup)
             return new(Problems.BadRequest("group_id", VisionId.Rule));
         if (!access.Covers(group))
-            return new(Problems.Forbidden(ApiKeys.NotForThisGroup));
+            return new(Problems.Forbidden(Credentials.NotForThisGroup));
         return isClient ? new(group, client) : new(Problems.BadRequest("client_id", VisionId.Rule));
     }
 
@@ -82,7 +83,7 @@ internal sealed class HttpCallers(ApiKeys apiKeys, Origins origins, HostUsers us
             return new(Problems.BadRequest("group_id", VisionId.Rule));
         return access.Covers(group)
             ? new(GroupSender.Of(access), group)
-            : new(Problems.Forbidden(ApiKeys.NotForThisGroup));
+            : new(Problems.Forbidden(Credentials.NotForThisGroup));
     }
 
     /// <summary>
@@ -109,7 +110,7 @@ internal sealed class HttpCallers(ApiKeys apiKeys, Origins origins, HostUsers us
         var user = await users.FindAsync(context, group, client).ConfigureAwait(false);
         if (user.Grant is { } grant)
             return new(grant.Access);
-        if (basic is not null && apiKeys.Required && user.Refused?.RefusalStatus == StatusCodes.Status401Unauthorized)
+        if (basic is not null && credentials.Required && user.Refused?.RefusalStatus == StatusCodes.Status401Unauthorized)
             context.Response.Headers.WWWAuthenticate = BasicCredential.Challenge(basic);
         return new(user.Refusal);
     }
@@ -118,7 +119,7 @@ internal sealed class HttpCallers(ApiKeys apiKeys, Origins origins, HostUsers us
     private string? RefuseWithoutKeys(HttpContext context) =>
         ThisMachine.IsCaller(context)
             ? origins.Refuse(context, keyAsked: false)
-            : "no API keys are configured, so only callers on the same machine are served";
+            : "neither API keys nor tokens are configured, so only callers on the same machine are served";
 }
 
 /// <summary>What a caller may do, or the answer that it gets instead.</summary>

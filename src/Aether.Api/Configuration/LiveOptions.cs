@@ -132,11 +132,16 @@ internal sealed class LiveOptions : IDisposable
     }
 
     private string? TakenAway(RealtimeOptions next) =>
-        current.ApiKeys.Count > 0 && next.ApiKeys.Count == 0 ? nameof(next.ApiKeys)
+        // Either may go while the other keeps strangers out.
+        AsksForCredentials(current) && !AsksForCredentials(next)
+            ? current.ApiKeys.Count > 0 ? nameof(next.ApiKeys) : nameof(next.Tokens)
         : current.AllowedOrigins is not null && next.AllowedOrigins is null ? nameof(next.AllowedOrigins)
         : current.AnonymousPermissions is not null && next.AnonymousPermissions is null
             ? nameof(next.AnonymousPermissions)
         : KeyWithoutItsGroups(next);
+
+    private static bool AsksForCredentials(RealtimeOptions options) =>
+        options.ApiKeys.Count > 0 || options.Tokens.Keys.Count > 0 || options.Tokens.Jwks.Length > 0;
 
     // "Everywhere" is what is left when the limit is lost; whoever means it can write *.
     private string? KeyWithoutItsGroups(RealtimeOptions next)
@@ -145,7 +150,7 @@ internal sealed class LiveOptions : IDisposable
         {
             var key = next.ApiKeys[i];
             if (key.Groups is null && current.ApiKeys.Any(
-                before => before.Key == key.Key && before.Groups is not null && !before.Groups.Contains("*")))
+                before => ApiKeyHash.Of(before) == ApiKeyHash.Of(key) && before.Groups is not null && !before.Groups.Contains("*")))
                 return $"{nameof(next.ApiKeys)}:{i}:{nameof(key.Groups)}";
         }
         return null;

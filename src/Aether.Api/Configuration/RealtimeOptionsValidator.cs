@@ -3,6 +3,7 @@ using System.Reflection;
 using Aether.Application;
 using Aether.Application.Wire;
 using Aether.Domain;
+using Aether.Infrastructure.Tokens;
 using Microsoft.Extensions.Options;
 
 namespace Aether.Api.Configuration;
@@ -14,6 +15,8 @@ namespace Aether.Api.Configuration;
 internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOptions>
 {
     private const int MinKeyLength = 16;
+
+    private const string TextRule = "must be there, without blanks at its ends";
 
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, RealtimeOptions options)
@@ -37,6 +40,9 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
                 $"must be {from} to {to} seconds");
 
         CheckKeys(options, Check);
+        CheckTokens(options.Tokens, Check);
+        CheckTime(options.Tokens.ClockSkew, 0, 300, "Tokens:ClockSkew");
+        CheckTime(options.Tokens.MaxLifetime, 60, 315_360_000, "Tokens:MaxLifetime");
         foreach (string permission in options.AnonymousPermissions ?? [])
             Check(PermissionNames.IsKnown(permission), "AnonymousPermissions", PermissionNames.Rule);
         for (int i = 0; i < options.AllowedOrigins?.Count; i++)
@@ -136,15 +142,10 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
                 options.ApiKeys.Count(other => other.Name == key.Name) == 1,
                 option + ":Name",
                 "must differ from the other keys'");
-            check(key.Key.Length >= MinKeyLength, option + ":Key", $"must be at least {MinKeyLength} characters");
-            // Nobody could ever show it: a header's value holds no control character, and loses blanks at its ends.
+            CheckSecret(key, option, check);
             check(
-                !key.Key.Any(char.IsControl) && key.Key.Trim() == key.Key,
-                option + ":Key",
-                "must not hold a line break or another control character, nor begin or end with a blank");
-            check(
-                options.ApiKeys.Count(other => other.Key == key.Key) == 1,
-                option + ":Key",
+                !IsShown(key) || options.ApiKeys.Count(other => IsShown(other) && ApiKeyHash.Of(other) == ApiKeyHash.Of(key)) == 1,
+                option + (key.Key.Length > 0 ? ":Key" : ":KeySha256"),
                 "must differ from the other keys'");
             check(key.Permissions.All(PermissionNames.IsKnown), option + ":Permissions", PermissionNames.Rule);
             check(
@@ -153,6 +154,66 @@ internal sealed class RealtimeOptionsValidator : IValidateOptions<RealtimeOption
                 "must be Vision IDs or *");
         }
     }
+
+    private static void CheckSecret(ApiKeyOptions key, string option, Action<bool, string, string> check)
+    {
+        if (key.KeySha256.Length > 0)
+        {
+            check(key.Key.Length == 0, option + ":KeySha256", "stands in place of Key, not beside it");
+            check(
+                ApiKeyHash.Is(key.KeySha256),
+                option + ":KeySha256",
+                "must be 64 hexadecimal digits: the SHA-256 of the key, without a line break behind it");
+            return;
+        }
+        check(key.Key.Length >= MinKeyLength, option + ":Key", $"must be at least {MinKeyLength} characters");
+        // Nobody could ever show it: a header's value holds no control character, and loses blanks at its ends.
+        check(
+            !key.Key.Any(char.IsControl) && key.Key.Trim() == key.Key,
+            option + ":Key",
+            "must not hold a line break or another control character, nor begin or end with a blank");
+    }
+
+    private static bool IsShown(ApiKeyOptions key) => key.Key.Length > 0 || ApiKeyHash.Is(key.KeySha256);
+
+    private static void CheckTokens(TokenOptions tokens, Action<bool, string, string> check)
+    {
+        bool areMeant = tokens.Keys.Count > 0 || tokens.Jwks.Length > 0;
+        // Somebody meant tokens to be asked for, and would have a server that asks for nothing.
+        check(
+            areMeant || (tokens.Issuer.Length == 0 && tokens.Audience.Length == 0),
+            "Tokens",
+            "has no Keys and no Jwks, and without one no token is good");
+        // Not to look at who a token is of and for would be to trust whatever the issuer makes for anybody.
+        check(!areMeant || IsText(tokens.Issuer), "Tokens:Issuer", TextRule);
+        check(!areMeant || IsText(tokens.Audience), "Tokens:Audience", TextRule);
+        check(
+            tokens.Jwks.Length == 0 || IsJwks(tokens.Jwks),
+            "Tokens:Jwks",
+            "must be an https address; http only to this machine");
+        for (int i = 0; i < tokens.Keys.Count; i++)
+        {
+            var key = tokens.Keys[i];
+            string option = $"Tokens:Keys:{i}";
+            if (!SigningKey.TryCreate(key, out _, out var wrong))
+                check(false, $"{option}:{wrong.Value.Option}", wrong.Value.Rule);
+            check(
+                key.Kid.Length == 0 || (key.Kid.Length <= 256 && IsText(key.Kid)),
+                option + ":Kid",
+                "must be at most 256 characters, without blanks at its ends");
+            check(
+                tokens.Keys.Count(other => other.Kid == key.Kid && other.Algorithm == key.Algorithm) == 1,
+                option + ":Kid",
+                "must differ from the other keys' of this algorithm");
+        }
+    }
+
+    private static bool IsText(string text) => text.Length > 0 && text.Trim() == text && !text.Any(char.IsControl);
+
+    private static bool IsJwks(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri)
+        && uri.UserInfo.Length == 0
+        && (uri.Scheme == Uri.UriSchemeHttps || (uri.Scheme == Uri.UriSchemeHttp && uri.IsLoopback));
 
     private static bool IsOrigin(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri)

@@ -32,7 +32,7 @@ public static class AetherRealtimeEndpoints
         var all = endpoints.MapGroup("");
         // What is read here depends on the key, which a cache of answers knows nothing of.
         all.CacheOutput(policy => policy.NoCache());
-        bool asksForKeys = endpoints.ServiceProvider.GetRequiredService<ApiKeys>().Required;
+        bool asksForKeys = endpoints.ServiceProvider.GetRequiredService<Credentials>().Required;
         var guarded = asksForKeys ? all.MapGroup("").AuthorizesItself() : all;
         MapSockets(guarded);
         guarded.MapAetherHttp();

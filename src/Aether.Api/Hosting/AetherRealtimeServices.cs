@@ -141,7 +141,9 @@ public static class AetherRealtimeServices
         services.AddSingleton(provider => new ConfigurationFiles(
             configuration, provider.GetRequiredService<ILogger<ConfigurationFiles>>()));
         services.AddSingleton<LiveOptions>();
-        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<LiveTokens>();
+        services.AddSingleton<ITokenValidator>(provider => provider.GetRequiredService<LiveTokens>());
+        services.AddSingleton<Credentials>();
         services.AddSingleton<Origins>();
         services.AddSingleton(provider => new ConnectionRegistry(Options(provider)));
         services.AddSingleton(provider => new ConnectionServices(
@@ -155,7 +157,8 @@ public static class AetherRealtimeServices
             provider.GetRequiredService<ILogger<SocketConnection>>(),
             HandlerDispatcher.CreateIfAny(provider),
             new CommandServices(
-                provider.GetRequiredService<CommandWatches>(), provider.GetRequiredService<CommandRunner>())));
+                provider.GetRequiredService<CommandWatches>(), provider.GetRequiredService<CommandRunner>()),
+            provider.GetRequiredService<Credentials>()));
         services.AddHostedService<CommandClock>();
         services.AddHostedService<ExecutionRepair>();
         services.AddSingleton<RealtimeEndpoint>();

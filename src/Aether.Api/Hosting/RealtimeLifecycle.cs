@@ -16,7 +16,7 @@ namespace Aether.Api.Hosting;
 /// </summary>
 internal sealed class RealtimeLifecycle(
     ConnectionRegistry registry,
-    ApiKeys apiKeys,
+    Credentials credentials,
     HostUsers users,
     IMessageBus bus,
     IPresenceStore presence,
@@ -43,7 +43,7 @@ internal sealed class RealtimeLifecycle(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        apiKeys.Changed += CloseRevoked;
+        credentials.Changed += CloseRevoked;
         // Or the first clients after every start would get a 503, where a few milliseconds later they are welcome.
         long started = time.GetTimestamp();
         while (!(bus.IsReady && presence.IsReady) && time.GetElapsedTime(started) < Patience)
@@ -56,9 +56,9 @@ internal sealed class RealtimeLifecycle(
         logger.Started(
             addresses is { Count: > 0 } ? string.Join(", ", addresses) : "its host's server",
             bus.Description,
-            Credentials());
+            WhatIsAsked());
         capacity.TellWhatDoesNotFit();
-        if ((apiKeys.Required || users.Exist) && options.Value.Legacy is { Enabled: true, RequireKey: false })
+        if ((credentials.Required || users.Exist) && options.Value.Legacy is { Enabled: true, RequireKey: false })
             logger.LegacyAsksForNoKey();
         return Task.CompletedTask;
     }
@@ -88,7 +88,7 @@ internal sealed class RealtimeLifecycle(
 
     public Task StopAsync(CancellationToken cancellationToken)
     {
-        apiKeys.Changed -= CloseRevoked;
+        credentials.Changed -= CloseRevoked;
         return Task.CompletedTask;
     }
 
@@ -108,21 +108,20 @@ internal sealed class RealtimeLifecycle(
         }
     }
 
-    private string Credentials()
+    private string WhatIsAsked()
     {
-        string keys = $"API keys ({options.Value.ApiKeys.Count})";
-        return (apiKeys.Required, users.Exist) switch
-        {
-            (true, true) => keys + " and the host's users",
-            (true, false) => keys,
-            (false, true) => "the host's users",
-            (false, false) => "none asked, anybody may connect",
-        };
+        string[] asked =
+        [
+            .. options.Value.ApiKeys.Count > 0 ? [$"API keys ({options.Value.ApiKeys.Count})"] : Array.Empty<string>(),
+            .. credentials.HasTokens ? ["tokens"] : Array.Empty<string>(),
+            .. users.Exist ? ["the host's users"] : Array.Empty<string>(),
+        ];
+        return asked.Length > 0 ? string.Join(" and ", asked) : "none asked, anybody may connect";
     }
 
     private void CloseRevoked()
     {
-        foreach (var connection in registry.Where(connection => !connection.IsGranted(apiKeys)))
+        foreach (var connection in registry.Where(connection => !connection.IsGranted(credentials)))
             connection.Close(CloseReason.CredentialRevoked);
     }
 }

@@ -47,7 +47,7 @@ internal static partial class OpenApiDescription
         {
             Type = SecuritySchemeType.ApiKey,
             In = ParameterLocation.Header,
-            Name = ApiKeys.HeaderName,
+            Name = ShownCredential.KeyHeader,
             Description =
                 "Needed where API keys are configured. Where none are, only callers on the same machine are served.",
         });

@@ -12,31 +12,34 @@ namespace Aether.Api.Legacy;
 /// </summary>
 internal sealed class LegacyConnection : SocketConnection
 {
-    private readonly string? credential;
+    private readonly Grant? grant;
 
     /// <summary>Creates a connection that is not open yet.</summary>
     /// <param name="services">What every connection shares.</param>
     /// <param name="clientId">The client.</param>
     /// <param name="groupId">The group.</param>
-    /// <param name="credential">What it showed to get in; <see langword="null"/>: it was not asked.</param>
+    /// <param name="grant">What it showed to get in; <see langword="null"/>: it was not asked.</param>
     /// <param name="loop">The loop that writes to it.</param>
     /// <param name="abort">Ends the transport at once.</param>
     public LegacyConnection(
         ConnectionServices services,
         VisionId clientId,
         VisionId groupId,
-        string? credential,
+        Grant? grant,
         DeliveryLoop loop,
         Action abort)
-        : base(services, clientId, groupId, new Profile(Full: false, Echo: true, Role.None), loop, abort) =>
-        this.credential = credential;
+        : base(services, clientId, groupId, new Profile(Full: false, Echo: true, Role.None), loop, abort)
+    {
+        this.grant = grant;
+        Term = TokenTerm.Of(grant?.Token, services);
+    }
 
     /// <inheritdoc/>
     public override bool IsLegacy => true;
 
     /// <inheritdoc/>
     /// <remarks>V1 and V2 knew no keys, and are asked for one only where that is configured.</remarks>
-    public override bool IsGranted(ApiKeys keys) => credential is null || keys.StillGrants(credential, GroupId);
+    public override bool IsGranted(Credentials credentials) => grant is null || credentials.StillGrants(grant, GroupId);
 
     /// <inheritdoc/>
     protected override async ValueTask TakeAsync(byte[] text)

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace Aether.Api.Legacy;
 
 /// <summary>
-/// <c>GET /ws/group/{group_id}/client/{client_id}</c>, as V1 and V2 clients know it. It asks for no API key, since
+/// <c>GET /ws/group/{group_id}/client/{client_id}</c>, as V1 and V2 clients know it. It asks for no credential, since
 /// they have none, unless <c>Legacy:RequireKey</c> is on. <c>Legacy:Enabled</c> turns it off.
 /// </summary>
 internal sealed class LegacyEndpoint(
@@ -16,7 +16,7 @@ internal sealed class LegacyEndpoint(
     ConnectionRegistry registry,
     LegacyReceivers receivers,
     DeliveryLoops loops,
-    ApiKeys apiKeys,
+    Credentials credentials,
     HostUsers users,
     Origins origins,
     IOptions<RealtimeOptions> options)
@@ -41,8 +41,10 @@ internal sealed class LegacyEndpoint(
             return;
         else if (origins.Refuse(context, keyAsked) is { } why)
             await Problems.Forbidden(why).ExecuteAsync(context).ConfigureAwait(false);
+        else if (!grant.IsOf(client))
+            await Problems.Forbidden(Grant.OfAnother, "client_id").ExecuteAsync(context).ConfigureAwait(false);
         else if (!grant.Access.Covers(group))
-            await Problems.Forbidden(ApiKeys.NotForThisGroup).ExecuteAsync(context).ConfigureAwait(false);
+            await Problems.Forbidden(Credentials.NotForThisGroup).ExecuteAsync(context).ConfigureAwait(false);
         else if (!context.WebSockets.IsWebSocketRequest)
         {
             context.Response.Headers.Upgrade = "websocket";
@@ -52,10 +54,9 @@ internal sealed class LegacyEndpoint(
         }
         else
         {
-            string? credential = requireKey ? grant.Credential : null;
             await ConnectAsync(
                 context,
-                new LegacyConnection(services, client, group, credential, loops.Next(), context.Abort))
+                new LegacyConnection(services, client, group, requireKey ? grant : null, loops.Next(), context.Abort))
                 .ConfigureAwait(false);
         }
     }
@@ -72,10 +73,10 @@ internal sealed class LegacyEndpoint(
                 await user.Refusal.ExecuteAsync(context).ConfigureAwait(false);
             return (user.Grant, false);
         }
-        var grant = apiKeys.Find(context.Request);
-        if (grant is null)
-            await Problems.Unauthorized().ExecuteAsync(context).ConfigureAwait(false);
-        return (grant, apiKeys.Required);
+        var found = await credentials.FindAsync(context.Request).ConfigureAwait(false);
+        if (found.Grant is null)
+            await credentials.Refuse(context, found).ExecuteAsync(context).ConfigureAwait(false);
+        return (found.Grant, credentials.Required);
     }
 
     // A browser takes no answer that chooses none of its offers, and a credential is never chosen.
@@ -92,10 +93,10 @@ internal sealed class LegacyEndpoint(
         }
         try
         {
-            // The key may have been taken away since it was looked at, when nobody who closes connections saw this one.
-            if (!connection.IsGranted(apiKeys))
+            // The credential may have been taken away since it was looked at, when nobody who closes connections saw this one.
+            if (!connection.IsGranted(credentials))
             {
-                await Problems.Unauthorized().ExecuteAsync(context).ConfigureAwait(false);
+                await credentials.Refuse(context).ExecuteAsync(context).ConfigureAwait(false);
                 return;
             }
             if (!await receivers.AttachAsync(connection, context.RequestAborted).ConfigureAwait(false))

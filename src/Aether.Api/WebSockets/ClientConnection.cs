@@ -5,9 +5,11 @@ using Aether.Application.Delivery;
 using Aether.Application.Handlers;
 using Aether.Application.Messaging;
 using Aether.Application.Pipeline;
+using Aether.Application.Tokens;
 using Aether.Application.Tracing;
 using Aether.Application.Wire;
 using Aether.Domain;
+using Aether.Domain.Tokens;
 using MediatR;
 
 namespace Aether.Api.WebSockets;
@@ -17,7 +19,9 @@ namespace Aether.Api.WebSockets;
 /// </summary>
 internal sealed class ClientConnection : SocketConnection
 {
+    private readonly Grant grant;
     private TokenBucket answers;
+    private Sender sender;
     private long toldOver = -ConnectionLimits.TellOverLimitMs;
     private int inFlight;
     private int owed;
@@ -30,28 +34,33 @@ internal sealed class ClientConnection : SocketConnection
     /// <param name="services">What every connection shares.</param>
     /// <param name="sender">Who it is, and what it may do.</param>
     /// <param name="profile">What it wants to hear.</param>
-    /// <param name="credential">What it showed to get in, as <see cref="Grant.Credential"/> has it.</param>
+    /// <param name="grant">What it showed to get in.</param>
     /// <param name="loop">The loop that writes to it.</param>
     /// <param name="abort">Ends the transport at once.</param>
     public ClientConnection(
-        ConnectionServices services, Sender sender, Profile profile, string credential, DeliveryLoop loop, Action abort)
+        ConnectionServices services, Sender sender, Profile profile, Grant grant, DeliveryLoop loop, Action abort)
         : base(services, sender.ClientId, sender.GroupId, profile, loop, abort)
     {
-        Sender = sender;
-        Credential = credential;
+        this.sender = grant.Token is null ? sender : sender with { Token = grant.Token };
+        this.grant = grant;
+        Term = TokenTerm.Of(grant.Token, services);
         answers = new TokenBucket(services.Limits.AnswersBurst, services.Clock.NowMs);
     }
 
     /// <summary>Who it is, and what it may do.</summary>
-    public Sender Sender { get; }
+    public Sender Sender => Volatile.Read(ref sender);
+
+    /// <summary>When its token ends (UTC); <see langword="null"/>: it has none.</summary>
+    public DateTime? ExpiresAt => Sender.Token?.ExpiresAt;
 
     /// <inheritdoc/>
-    public override bool IsGranted(ApiKeys keys) => keys.StillGrants(Credential, GroupId, Sender.Access);
+    public override bool IsGranted(Credentials credentials) =>
+        Sender is { Token: { } token }
+            ? credentials.StillGrants(token, GroupId)
+            : credentials.StillGrants(grant, GroupId, Sender.Access);
 
     /// <summary>What the host's handlers see of it; <see langword="null"/> where there are none.</summary>
     public RealtimeConnection? Heard { get; set; }
-
-    private string Credential { get; }
 
     /// <summary>Its name as that of who has an execution: the instance, by which others see whether it lives, is in front.</summary>
     private string Holder => Services.Instance.Id + "/" + Id;
@@ -68,7 +77,7 @@ internal sealed class ClientConnection : SocketConnection
                 text, ClientId, GroupId, out var message, out var error, MessageOrigin.Client))
             return RefuseAsync(error, text);
         if (IsTraced)
-            Tell(TraceEvent.Sent(text));
+            Tell(TraceEvent.Sent(WithoutSecrets(text)));
         // The server's own answers can hang on which of a client's connections asks; nothing else does.
         var sender = message.ToId == VisionId.Server || (message.ReplyTo is not null && PlainReports.MayBe(message, out _))
             ? Sender with { ConnectionId = Holder }
@@ -121,7 +130,7 @@ internal sealed class ClientConnection : SocketConnection
     {
         var rejection = new Rejection(ErrorCode.InvalidMessage, error.ToString(), error.Field);
         if (IsTraced)
-            Tell(TraceEvent.Refused(rejection, text));
+            Tell(TraceEvent.Refused(rejection, WithoutSecrets(text)));
         if (Services.Limits.ReportInvalid)
             return RejectAsync(rejection, error.Id);
         Close(CloseReason.InvalidMessage(error.ToString()));
@@ -131,7 +140,8 @@ internal sealed class ClientConnection : SocketConnection
     private ValueTask DropAsync(byte[] text, long now)
     {
         if (IsTraced)
-            Tell(TraceEvent.Refused(new Rejection(ErrorCode.RateLimited, "over the rate limit"), text));
+            Tell(TraceEvent.Refused(
+                new Rejection(ErrorCode.RateLimited, "over the rate limit"), WithoutSecrets(text)));
         if (NoteOverLimit(now))
             return default;
         // Whoever waits for an answer gets one. Reading costs as well, so that it is what the budget is for; what is
@@ -187,13 +197,16 @@ internal sealed class ClientConnection : SocketConnection
 
     private ValueTask AnswerAsync(Message message, Outcome outcome)
     {
+        // Ahead of the answer: who has that may do at once what it says.
+        if (outcome.Tie is RenewedToken renewed)
+            Renew(renewed.Token);
         if (outcome.Cost > 0)
             Interlocked.Add(ref owed, outcome.Cost);
         if (outcome.Rejection is { } rejection)
         {
             Take(outcome.Tie);
             if (IsTraced)
-                Tell(TraceEvent.Refused(rejection, MessageWriter.Write(message)));
+                Tell(TraceEvent.Refused(rejection, WithoutSecrets(MessageWriter.Write(message))));
             if (rejection is { IsForgiven: false } && rejection.Code == ErrorCode.InvalidMessage
                 && !Services.Limits.ReportInvalid)
             {
@@ -237,9 +250,20 @@ internal sealed class ClientConnection : SocketConnection
             TiesWith(commands).End();
     }
 
+    private void Renew(Token token)
+    {
+        Volatile.Write(ref sender, sender with { Access = token.Access, Token = token });
+        Term = TokenTerm.Of(token, Services);
+        if (Heard is { } heard && heard.Permissions != token.Access.Permissions)
+            Heard = heard with { Permissions = token.Access.Permissions };
+        // Revoked since it was looked at, when whoever closes connections saw the one before.
+        if (Services.Credentials is { } credentials && !IsGranted(credentials))
+            Close(CloseReason.CredentialRevoked);
+    }
+
     private void Take(ConnectionTie? tie)
     {
-        if (tie is not null && Services.Commands is { } commands)
+        if (tie is not (null or RenewedToken) && Services.Commands is { } commands)
             TiesWith(commands).Take(tie);
     }
 
@@ -251,6 +275,10 @@ internal sealed class ClientConnection : SocketConnection
             this, Holder, commands.Watches, commands.Runner, Services.Messages, Services.Limits.MaxMessageBytes);
         return Interlocked.CompareExchange(ref ties, made, null) ?? made;
     }
+
+    // Whoever traces a client sees what it says, and must not be able to be it.
+    private static byte[] WithoutSecrets(byte[] text) =>
+        text.AsSpan().IndexOf("auth.renew"u8) < 0 ? text : [.. "{\"cmd\":\"auth.renew\"}"u8];
 
     private ValueTask RejectAsync(Rejection rejection, string? id) =>
         Loop.SendAsync(this, Frame.Of(Services.Messages.Error(ClientId, GroupId, rejection, id)));

@@ -1,3 +1,4 @@
+using Aether.Api.Access;
 using Aether.Application.Commands;
 using Aether.Application.Handlers;
 using Aether.Application.Wire;
@@ -16,7 +17,8 @@ internal sealed record ConnectionServices(
     TimeProvider Time,
     ILogger<SocketConnection> Logger,
     HandlerDispatcher? Handlers = null,
-    CommandServices? Commands = null);
+    CommandServices? Commands = null,
+    Credentials? Credentials = null);
 
 /// <summary>What connections need for the commands that they have to do with.</summary>
 internal sealed record CommandServices(CommandWatches Watches, CommandRunner Runner);

@@ -24,7 +24,7 @@ internal sealed class RealtimeEndpoint(
     DeliveryLoops loops,
     IMessageBus bus,
     IPresenceStore presence,
-    ApiKeys apiKeys,
+    Credentials credentials,
     HostUsers users,
     Origins origins,
     HistoryServices history)
@@ -72,29 +72,39 @@ internal sealed class RealtimeEndpoint(
             return Problems.BadRequestAsync(context, wrong.Field, wrong.Rule);
         if (users.AreAsked(context.Request))
             return AskUsersAsync(context, handshake);
-        if (apiKeys.Find(context.Request) is not { } grant)
-            return Problems.Unauthorized().ExecuteAsync(context);
-        return AdmitAsync(context, handshake, grant, keyAsked: apiKeys.Required);
+        var finding = credentials.FindAsync(context.Request);
+        return finding.IsCompletedSuccessfully
+            ? AdmitFoundAsync(context, handshake, finding.Result)
+            : AdmitOnceFoundAsync(context, handshake, finding);
     }
+
+    private async Task AdmitOnceFoundAsync(HttpContext context, Handshake handshake, ValueTask<FoundGrant> finding) =>
+        await AdmitFoundAsync(context, handshake, await finding.ConfigureAwait(false)).ConfigureAwait(false);
+
+    private Task AdmitFoundAsync(HttpContext context, in Handshake handshake, FoundGrant found) => found.Grant is { } grant
+        ? AdmitAsync(context, handshake, grant, keyAsked: credentials.Required)
+        : credentials.Refuse(context, found).ExecuteAsync(context);
 
     private async Task AskUsersAsync(HttpContext context, Handshake handshake)
     {
         var user = await users.FindAsync(context, handshake.Group, handshake.Client).ConfigureAwait(false);
         if (user.Grant is not { } grant)
             await user.Refusal.ExecuteAsync(context).ConfigureAwait(false);
-        else if (!handshake.TryTake(grant.Role, out var granted))
-            await Problems.Forbidden("this role is not granted", "role").ExecuteAsync(context).ConfigureAwait(false);
         else
             // A browser says who its user is on any page's behalf, so where the page comes from counts.
-            await AdmitAsync(context, granted, grant, keyAsked: false).ConfigureAwait(false);
+            await AdmitAsync(context, handshake, grant, keyAsked: false).ConfigureAwait(false);
     }
 
-    private Task AdmitAsync(HttpContext context, in Handshake handshake, Grant grant, bool keyAsked)
+    private Task AdmitAsync(HttpContext context, in Handshake asked, Grant grant, bool keyAsked)
     {
         if (origins.Refuse(context, keyAsked) is { } why)
             return Problems.Forbidden(why).ExecuteAsync(context);
-        if (!grant.Access.Covers(handshake.Group))
-            return Problems.Forbidden(ApiKeys.NotForThisGroup).ExecuteAsync(context);
+        if (!grant.IsOf(asked.Client))
+            return Problems.Forbidden(Grant.OfAnother, "client_id").ExecuteAsync(context);
+        if (!grant.Access.Covers(asked.Group))
+            return Problems.Forbidden(Credentials.NotForThisGroup).ExecuteAsync(context);
+        if (!asked.TryTake(grant.Role, out var handshake))
+            return Problems.Forbidden("this role is not granted", "role").ExecuteAsync(context);
         if (!registry.HasRoom)
         {
             return Problems.UnavailableAsync(
@@ -127,7 +137,7 @@ internal sealed class RealtimeEndpoint(
         }
         var sender = new Sender(handshake.Client, handshake.Group, grant.Access, handshake.Profile.Role);
         var connection = new ClientConnection(
-            services, sender, handshake.Profile, grant.Credential, loops.Next(), context.Abort);
+            services, sender, handshake.Profile, grant, loops.Next(), context.Abort);
         if (services.Handlers is not null)
             connection.Heard = handshake.Seen(connection.Id, grant.Access, context);
         return ConnectAsync(context, connection, handshake.Profile, handshake.Resume);
@@ -147,10 +157,10 @@ internal sealed class RealtimeEndpoint(
         }
         try
         {
-            // The key may have been taken away while the host was asked, when nobody who closes connections saw this one.
-            if (!connection.IsGranted(apiKeys))
+            // It may have been taken away while the host was asked, when nobody who closes connections saw this one.
+            if (!connection.IsGranted(credentials))
             {
-                await Problems.Unauthorized().ExecuteAsync(context).ConfigureAwait(false);
+                await credentials.Refuse(context).ExecuteAsync(context).ConfigureAwait(false);
                 return;
             }
             var (attached, refusal) = await EnterAsync(connection, profile.Role, context.RequestAborted)
@@ -245,5 +255,6 @@ internal sealed class RealtimeEndpoint(
             services.Limits.RateBurst,
             connection.Sender.Access.Permissions,
             positions,
-            positions is null ? null : history.Kept.Limits)));
+            positions is null ? null : history.Kept.Limits,
+            connection.ExpiresAt)));
 }

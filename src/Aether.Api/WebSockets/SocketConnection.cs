@@ -15,6 +15,7 @@ internal abstract partial class SocketConnection : Connection
     private readonly Action abort;
     private readonly long number;
     private CloseReason? reason;
+    private TokenTerm? term;
     private long closingSince;
     private long flushingSince;
     private int putBytes;
@@ -57,8 +58,15 @@ internal abstract partial class SocketConnection : Connection
     /// <summary>Whether it is one of the endpoint for V1 and V2 clients.</summary>
     public virtual bool IsLegacy => false;
 
-    /// <summary>Whether it may stay, now that the keys have changed.</summary>
-    public abstract bool IsGranted(ApiKeys keys);
+    /// <summary>Whether it may stay, now that keys or tokens have changed.</summary>
+    public abstract bool IsGranted(Credentials credentials);
+
+    /// <summary>Until when a token lets it stay; <see langword="null"/>: it has none.</summary>
+    protected TokenTerm? Term
+    {
+        get => Volatile.Read(ref term);
+        set => Volatile.Write(ref term, value);
+    }
 
     /// <summary>Why it was closed; <see langword="null"/> while it was not.</summary>
     public CloseReason? Reason => Volatile.Read(ref reason);
@@ -142,6 +150,8 @@ internal abstract partial class SocketConnection : Connection
                 abort();
             return false;
         }
+        if (Term is { } token)
+            CheckTerm(token);
         // Nothing can be heard of a client that nobody reads from.
         if (Volatile.Read(ref notReading))
             return false;
@@ -187,6 +197,15 @@ internal abstract partial class SocketConnection : Connection
     {
         output.Flush();
         NoteFlushing();
+    }
+
+    private void CheckTerm(TokenTerm token)
+    {
+        var now = Services.Time.GetUtcNow().UtcDateTime;
+        if (now >= token.EndsAt)
+            Close(CloseReason.CredentialRevoked);
+        else if (Full && token.IsToBeTold(now))
+            _ = Loop.SendAsync(this, Frame.Of(Services.Messages.Expiring(ClientId, GroupId, token.ExpiresAt))).AsTask();
     }
 
     private bool TryDecide(CloseReason why)

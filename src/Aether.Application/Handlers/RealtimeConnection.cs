@@ -3,7 +3,8 @@ using Aether.Domain;
 
 namespace Aether.Application.Handlers;
 
-/// <summary>A client's connection as the host's handlers see it: the same object in each call for it.</summary>
+/// <summary>A client's connection as the host's handlers see it: the same object in each call for it, until a
+/// renewed token changes what it may do.</summary>
 /// <param name="Id">Its name, unique over all instances; empty while it is connecting.</param>
 /// <param name="GroupId">The group that it is in.</param>
 /// <param name="ClientId">The client, which may have other connections as well.</param>

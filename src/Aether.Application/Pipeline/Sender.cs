@@ -1,4 +1,5 @@
 using Aether.Domain;
+using Aether.Domain.Tokens;
 
 namespace Aether.Application.Pipeline;
 
@@ -14,6 +15,9 @@ internal sealed record Sender(VisionId ClientId, VisionId GroupId, Access Access
     /// the host.
     /// </summary>
     public string ConnectionId { get; init; } = "";
+
+    /// <summary>The token that the connection stays by; <see langword="null"/>: it needs none.</summary>
+    public Token? Token { get; init; }
 
     /// <summary>The host's own code: everything is allowed.</summary>
     public static Sender Host { get; } = new(default, default, Access.Full);

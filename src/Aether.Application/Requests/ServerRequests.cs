@@ -27,6 +27,7 @@ internal static class ServerRequests
             { Cmd: "command.list" } => new GetCommands(sender, message),
             { Cmd: "command.cancel" or "command.resume" or "command.retry" } => new ChangeCommand(sender, message),
             { Cmd: "command.watch" } => new WatchCommand(sender, message),
+            { Cmd: RenewAccess.Name } => new RenewAccess(sender, message),
             { Cmd: "execution.update" } => new UpdateExecution(sender, message),
             _ => new RefuseRequest(sender, message, Refusals.Unknown),
         };

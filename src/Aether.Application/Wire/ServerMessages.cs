@@ -135,7 +135,7 @@ internal sealed class ServerMessages(TimeProvider time)
     /// <summary>The first frame of the full profile.</summary>
     public Message Welcome(VisionId client, VisionId group, in Welcome welcome)
     {
-        var (connection, instance, heartbeat, maxBytes, perSecond, burst, permissions, positions, kept) = welcome;
+        var (connection, instance, heartbeat, maxBytes, perSecond, burst, permissions, positions, kept, expires) = welcome;
         var now = Now;
         return ToClient(client, group, ServerCommands.Welcome, PayloadWriter.Write(w =>
         {
@@ -148,20 +148,20 @@ internal sealed class ServerMessages(TimeProvider time)
             w.WriteNumber("per_second"u8, perSecond);
             w.WriteNumber("burst"u8, burst);
             w.WriteEndObject();
-            w.WriteStartArray("permissions"u8);
-            if (permissions.HasFlag(Permissions.Broadcast))
-                w.WriteStringValue("broadcast"u8);
-            if (permissions.HasFlag(Permissions.CrossGroup))
-                w.WriteStringValue("cross_group"u8);
-            if (permissions.HasFlag(Permissions.Admin))
-                w.WriteStringValue("admin"u8);
-            w.WriteEndArray();
+            AccessWriter.Write(w, permissions, expires);
             if (positions is { } from)
                 HistoryWriter.WritePositions(w, from);
             if (kept is not null)
                 HistoryWriter.WriteKept(w, kept);
         }));
     }
+
+    /// <summary>A client's token ends soon.</summary>
+    /// <param name="client">The client.</param>
+    /// <param name="group">Its group.</param>
+    /// <param name="expiresAt">When (UTC).</param>
+    public Message Expiring(VisionId client, VisionId group, DateTime expiresAt) =>
+        ToClient(client, group, ServerCommands.Expiring, PayloadWriter.Write(w => AccessWriter.WriteEnd(w, expiresAt)));
 
     /// <summary>A client came to its group, went, or says something else of itself.</summary>
     /// <param name="group">The group.</param>
@@ -275,6 +275,7 @@ internal sealed class ServerMessages(TimeProvider time)
 /// <param name="Permissions">What the client may do.</param>
 /// <param name="Positions">Where it goes on from in its channels' streams; none where nothing is kept.</param>
 /// <param name="Kept">What is kept, and so can be sent again without being published twice.</param>
+/// <param name="ExpiresAt">When its token ends (UTC); none: it has no token.</param>
 internal readonly record struct Welcome(
     string ConnectionId,
     string InstanceId,
@@ -284,4 +285,5 @@ internal readonly record struct Welcome(
     int RateBurst,
     Permissions Permissions,
     ChannelPositions? Positions = null,
-    HistoryOptions? Kept = null);
+    HistoryOptions? Kept = null,
+    DateTime? ExpiresAt = null);

@@ -1,8 +1,8 @@
 using Aether.Domain;
 
-namespace Aether.Api.Configuration;
+namespace Aether.Application;
 
-/// <summary>How permissions are spelled in the configuration.</summary>
+/// <summary>How permissions are spelled in the configuration and in tokens.</summary>
 internal static class PermissionNames
 {
     public const string Rule = "must be broadcast, cross_group or admin";
