@@ -71,4 +71,7 @@ internal static partial class RealtimeLog
     [LoggerMessage(17, LogLevel.Error,
         "The settings could not be looked at, and those before stay in force ({Fault}); that is tried again")]
     public static partial void SettingsLookFailed(this ILogger logger, string fault);
+
+    [LoggerMessage(20, LogLevel.Error, "What was revoked could not be read ({Fault}); that is tried again")]
+    public static partial void RevocationReadingFailed(this ILogger logger, string fault);
 }

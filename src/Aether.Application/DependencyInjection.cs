@@ -67,6 +67,11 @@ internal static class DependencyInjection
         services.AddSingleton<CommandRunner>();
         services.AddSingleton<MissedExecutions>();
         services.AddSingleton<PlainReports>();
+        services.AddSingleton(provider => new Revocations(
+            provider.GetRequiredService<IRevocationStore>(),
+            provider.GetRequiredService<TimeProvider>(),
+            // From whoever knows how the settings are now.
+            provider.GetService<Func<TokenOptions>>()));
         services.TryAddSingleton<IPresenceDirectory, NoDirectory>();
         services.TryAddSingleton<IRealtime, Realtime>();
         services.AddKeyedSingleton(OwnMediator.Key, (provider, _) => OwnMediator.Create(provider));

@@ -10,6 +10,7 @@ using Aether.Infrastructure.Redis.Health;
 using Aether.Infrastructure.Redis.History;
 using Aether.Infrastructure.Redis.Leases;
 using Aether.Infrastructure.Redis.Presence;
+using Aether.Infrastructure.Redis.Revocations;
 using Aether.Infrastructure.Redis.Subscriptions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -78,6 +79,7 @@ public static class DependencyInjection
                 provider.GetRequiredService<InMemoryLeaseStore>(),
                 provider.GetRequiredService<RealtimeOptions>().Commands,
                 provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton<IRevocationStore, InMemoryRevocationStore>()
             .AddSingleton<ILegacyBus, InMemoryLegacyBus>()
             .AddSingleton(provider => new InMemoryPresenceStore(
                 provider.GetRequiredService<TimeProvider>(), provider.GetService<IInstanceStatus>()))
@@ -117,6 +119,7 @@ public static class DependencyInjection
             provider.GetRequiredService<IOptions<RealtimeOptions>>().Value.Commands));
         services.AddSingleton<RedisInstances>();
         services.AddSingleton<ICommandStore, RedisCommandStore>();
+        services.AddSingleton<IRevocationStore, RedisRevocationStore>();
         services.AddSingleton<ILegacyBus, RedisLegacyBus>();
         services.AddSingleton(provider => new RedisPresenceStore(
             provider.GetRequiredService<RedisConnection>().ConnectCommands(),

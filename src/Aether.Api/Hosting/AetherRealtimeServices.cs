@@ -135,6 +135,12 @@ public static class AetherRealtimeServices
             provider.GetRequiredService<ILogger<HistoryServices>>()));
         services.AddHostedService<HistoryRenewal>();
         services.AddHostedService<LeaseEnding>();
+        services.AddSingleton<Func<TokenOptions>>(provider =>
+        {
+            var live = provider.GetRequiredService<LiveOptions>();
+            return () => live.Current.Tokens;
+        });
+        services.AddHostedService<RevocationReading>();
         services.AddSingleton<Instance>();
         services.AddSingleton<IInstanceStatus, InstanceStatus>();
         services.AddSingleton<Clock>();

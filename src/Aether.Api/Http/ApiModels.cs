@@ -95,6 +95,14 @@ internal sealed record Lease(
     [property: Description("When it ends unless it is renewed; null: nobody holds it")]
     DateTime? ExpiresAt);
 
+/// <summary>What became of a revocation.</summary>
+[Description("What became of a revocation")]
+[JsonNumberHandling(JsonNumberHandling.Strict)]
+internal sealed record Revoked(
+    [property: JsonPropertyName("until")]
+    [property: Description("Until when it is remembered: no token that was revoked by it is good any longer")]
+    DateTime Until);
+
 /// <summary>A group that has members.</summary>
 [Description("A group that has members")]
 [JsonNumberHandling(JsonNumberHandling.Strict)]

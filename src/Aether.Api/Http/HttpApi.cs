@@ -12,6 +12,7 @@ internal static class HttpApi
     public const string MessagesRoute = "/v3/messages";
     public const string GroupsRoute = "/v3/groups";
     public const string InstancesRoute = "/v3/instances";
+    public const string RevocationsRoute = "/v3/revocations";
     public const string RosterRoute = "/v3/groups/{group_id}/clients";
     public const string ClientRoute = "/v3/groups/{group_id}/clients/{client_id}";
 
@@ -28,7 +29,7 @@ internal static class HttpApi
     public static readonly string[] Routes =
     [
         MessagesRoute, GroupsRoute, InstancesRoute, RosterRoute, ClientRoute, TraceRoute, GroupMessagesRoute,
-        CommandsRoute, CommandRoute, ResumeRoute, RetryRoute, LeaseRoute,
+        CommandsRoute, CommandRoute, ResumeRoute, RetryRoute, LeaseRoute, RevocationsRoute,
     ];
 
     // Whatever can be read can also be asked for without its body.
@@ -51,6 +52,7 @@ internal static class HttpApi
         services.AddSingleton<GroupsApi>();
         services.AddSingleton<DirectoryApi>();
         services.AddSingleton<LeasesApi>();
+        services.AddSingleton<RevocationsApi>();
         services.AddSingleton<TraceApi>();
         services.AddSingleton<CommandsApi>();
         services.AddSingleton<Documents>();
@@ -75,6 +77,7 @@ internal static class HttpApi
         var directory = endpoints.ServiceProvider.GetRequiredService<DirectoryApi>();
         var traces = endpoints.ServiceProvider.GetRequiredService<TraceApi>();
         var leases = endpoints.ServiceProvider.GetRequiredService<LeasesApi>();
+        var revocations = endpoints.ServiceProvider.GetRequiredService<RevocationsApi>();
         var api = endpoints.MapGroup("")
             .WithGroupName(OpenApiDescription.DocumentName)
             .AddEndpointFilter<RouteGroupBuilder, HttpFaults>();
@@ -159,6 +162,15 @@ internal static class HttpApi
                 + "has the next term. A lease that nobody holds stays free. Needs the permission admin.")
             .Produces<Lease>()
             .Refuses(400, 401, 403, 503);
+        api.MapPost(RevocationsRoute, revocations.RevokeAsync)
+            .WithTags("Tokens")
+            .WithSummary("Revoke tokens")
+            .WithDescription(
+                "The one of an id, or all of a client that were issued before a time. Connections with them close with 4001 on "
+                + "every instance within 2 s, and new ones are refused. That cannot be undone. Needs the permission admin, and a "
+                + "key that is good for every group.")
+            .Produces<Revoked>(StatusCodes.Status202Accepted)
+            .Refuses(400, 401, 403, 413, 415, 503);
 
         MapCommands(api, endpoints.ServiceProvider.GetRequiredService<CommandsApi>());
 
@@ -170,6 +182,7 @@ internal static class HttpApi
         RefuseOtherMethods(endpoints, ClientRoute, "GET, HEAD, DELETE");
         RefuseOtherMethods(endpoints, TraceRoute, "GET");
         RefuseOtherMethods(endpoints, LeaseRoute, "GET, HEAD, DELETE");
+        RefuseOtherMethods(endpoints, RevocationsRoute, "POST");
         RefuseOtherMethods(endpoints, CommandsRoute, "GET, HEAD, POST");
         RefuseOtherMethods(endpoints, CommandRoute, "GET, HEAD, DELETE");
         RefuseOtherMethods(endpoints, ResumeRoute, "POST");

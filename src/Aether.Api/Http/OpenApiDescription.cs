@@ -73,6 +73,7 @@ internal static partial class OpenApiDescription
         Example(messages, "200", Examples.KeptMessages);
         Example(Operation(document, HttpApi.LeaseRoute, HttpMethod.Get, "readLease"), "200", Examples.Lease);
         Example(Operation(document, HttpApi.LeaseRoute, HttpMethod.Delete, "takeLease"), "200", Examples.FreeLease);
+        CompleteRevoke(document, Operation(document, HttpApi.RevocationsRoute, HttpMethod.Post, "revokeTokens"));
         foreach (var parameter in document.Paths.Values.SelectMany(path => path.Operations!.Values)
             .SelectMany(operation => operation.Parameters ?? []).OfType<OpenApiParameter>()
             .Where(parameter => parameter is { In: ParameterLocation.Path, Description: null }))
@@ -138,6 +139,24 @@ internal static partial class OpenApiDescription
             },
         };
         Example(send, "202", Examples.Kept);
+    }
+
+    private static void CompleteRevoke(OpenApiDocument document, OpenApiOperation revoke)
+    {
+        revoke.RequestBody = new OpenApiRequestBody
+        {
+            Required = true,
+            Description = "Either jti, or sub with issued_before.",
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                [Json] = new OpenApiMediaType
+                {
+                    Schema = ToSchema(document, Examples.RevocationSchema),
+                    Example = JsonNode.Parse(Examples.Revocation),
+                },
+            },
+        };
+        Example(revoke, "202", Examples.Revoked);
     }
 
     private static void DescribeQuery(OpenApiOperation roster)
@@ -269,6 +288,35 @@ internal static partial class OpenApiDescription
             """{ "name": "lead", "holder": "boss", "term": 3, "expires_at": "2026-01-01T00:00:10Z" }""";
 
         public const string FreeLease = """{ "name": "lead", "holder": null, "term": 3, "expires_at": null }""";
+
+        public const string Revocation = """{ "sub": "worker-1", "issued_before": "2026-01-01T00:00:00Z" }""";
+
+        public const string Revoked = """{ "until": "2027-01-01T00:01:00Z" }""";
+
+        public const string RevocationSchema = """
+            {
+              "type": "object",
+              "properties": {
+                "jti": {
+                  "type": ["string", "null"],
+                  "minLength": 1,
+                  "maxLength": 256,
+                  "description": "The id of one token"
+                },
+                "sub": {
+                  "type": ["string", "null"],
+                  "pattern": "^[A-Za-z0-9_-]{1,64}$",
+                  "description": "The client whose tokens are revoked"
+                },
+                "issued_before": {
+                  "type": ["string", "number", "null"],
+                  "description": "Those that were issued before: an RFC 3339 time, or seconds since 1970 as in iat. Not in the future"
+                }
+              },
+              "oneOf": [{ "required": ["jti"] }, { "required": ["sub", "issued_before"] }],
+              "additionalProperties": false
+            }
+            """;
 
         public const string Groups = """{ "groups": [{ "group_id": "press-7", "members": 3 }], "total": 1 }""";
 

@@ -165,6 +165,26 @@ public interface IRealtime
     /// </summary>
     /// <exception cref="ArgumentException">An id is no Vision ID; the text names it.</exception>
     Task<Outcome> Disconnect(string groupId, string clientId, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Takes a token back before its end: connections with it close with 4001 on every instance within 2 s, and new ones
+    /// are refused. That cannot be undone.
+    /// </summary>
+    /// <param name="tokenId">Its claim <c>jti</c>, 1 to 256 characters without control characters.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentException">The id is none; the text says what one is.</exception>
+    Task<Outcome> RevokeToken(string tokenId, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Takes back all tokens of a client that were issued before a time, and those that do not say when they were:
+    /// connections with one close with 4001 on every instance within 2 s, and new ones are refused. That cannot be undone.
+    /// </summary>
+    /// <param name="clientId">The client, their claim <c>sub</c>.</param>
+    /// <param name="issuedBefore">The time, which must not be in the future: <c>invalid_message</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
+    Task<Outcome> RevokeTokens(
+        string clientId, DateTimeOffset issuedBefore, CancellationToken cancellationToken = default);
 }
 
 /// <summary>What the host's own code says.</summary>

@@ -5,8 +5,10 @@ using Aether.Application.Leases;
 using Aether.Application.Pipeline;
 using Aether.Application.Ports;
 using Aether.Application.Presence;
+using Aether.Application.Tokens;
 using Aether.Application.Wire;
 using Aether.Domain;
+using Aether.Domain.Tokens;
 using MediatR;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -80,6 +82,22 @@ internal sealed partial class Realtime(
     public Task<Outcome> Disconnect(string groupId, string clientId, CancellationToken cancellationToken = default) =>
         mediator.Send(
             new Disconnect(Id(groupId, nameof(groupId)), Id(clientId, nameof(clientId))), cancellationToken);
+
+    public Task<Outcome> RevokeToken(string tokenId, CancellationToken cancellationToken = default) =>
+        Revocation.IsTokenId(tokenId)
+            ? ToOutcomeAsync(mediator.Send(new RevokeTokens(tokenId), cancellationToken))
+            : throw new ArgumentException(Revocation.IdRule, nameof(tokenId));
+
+    public Task<Outcome> RevokeTokens(
+        string clientId, DateTimeOffset issuedBefore, CancellationToken cancellationToken = default) =>
+        ToOutcomeAsync(mediator.Send(
+            new RevokeTokens(null, Id(clientId, nameof(clientId)), issuedBefore.UtcDateTime), cancellationToken));
+
+    private static async Task<Outcome> ToOutcomeAsync<T>(Task<Answer<T>> asking)
+    {
+        var answer = await asking.ConfigureAwait(false);
+        return answer.Rejection is { } rejection ? Outcome.Rejected(rejection) : Outcome.Done;
+    }
 
     private static async Task<Answer<RosterPage>> ToPageAsync(Task<Answer<RosterReply>> reading)
     {

@@ -9,8 +9,11 @@ namespace Aether.Application.Ports;
 internal interface IRevocationStore
 {
     /// <summary>Adds one.</summary>
+    /// <param name="revocation">What is revoked.</param>
+    /// <param name="kept">For how long it has to be known.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>What kept it from being added; <see langword="null"/>: it was.</returns>
-    ValueTask<Rejection?> AddAsync(Revocation revocation, CancellationToken cancellationToken);
+    ValueTask<Rejection?> AddAsync(Revocation revocation, TimeSpan kept, CancellationToken cancellationToken);
 
     /// <summary>Reads what was added since.</summary>
     /// <param name="after">Where the last read went to; empty: from the beginning.</param>
@@ -19,15 +22,28 @@ internal interface IRevocationStore
     ValueTask<RevocationPage?> ReadAsync(string after, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Puts back what is known here, if the store has lost all of it: of several instances one does.
+    /// Puts back what is known here and the store has lost, unless something was added to it behind
+    /// <paramref name="after"/>: of several instances one does, and the others find it there.
     /// </summary>
-    ValueTask RestoreAsync(IReadOnlyList<Revocation> known, CancellationToken cancellationToken);
+    /// <param name="missing">What, as old as it is.</param>
+    /// <param name="after">Where the last read went to, with nothing behind it.</param>
+    /// <param name="kept">For how long it has to be known.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    ValueTask RestoreAsync(
+        IReadOnlyList<Revocation> missing, string after, TimeSpan kept, CancellationToken cancellationToken);
 }
 
 /// <summary>Some of what was revoked.</summary>
-/// <param name="Revocations">What, the oldest first.</param>
+/// <param name="Revocations">What, the oldest first, and how long ago.</param>
 /// <param name="Next">Where to go on.</param>
 /// <param name="IsComplete">Whether nothing follows it yet.</param>
-/// <param name="IsLost">Whether the store has nothing at all.</param>
+/// <param name="IsLost">
+/// Whether the last of what was read before is not there any more: the store was emptied, or has gone back, or it was too
+/// old. What is there has to be read from the beginning; this page has nothing of it.
+/// </param>
 internal sealed record RevocationPage(
-    IReadOnlyList<Revocation> Revocations, string Next, bool IsComplete, bool IsLost);
+    IReadOnlyList<Revocation> Revocations, string Next, bool IsComplete, bool IsLost)
+{
+    /// <summary>What was read before is not there any more.</summary>
+    public static RevocationPage Lost { get; } = new([], "", IsComplete: false, IsLost: true);
+}

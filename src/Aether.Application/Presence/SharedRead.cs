@@ -4,9 +4,11 @@ namespace Aether.Application.Presence;
 /// Reads once for all who ask at a time. Whoever asks gets a read that began after it asked; while one is under way,
 /// everybody who comes waits for the next. A read takes a fifth of the time at most, however often it is asked for.
 /// </summary>
-internal sealed class SharedRead<T>(Func<Task<T>> read, TimeProvider time)
+/// <param name="read">Reads.</param>
+/// <param name="time">The clock.</param>
+/// <param name="restFactor">How many times as long as a read takes there is none after it; 0: the next one begins at once.</param>
+internal sealed class SharedRead<T>(Func<Task<T>> read, TimeProvider time, int restFactor = 4)
 {
-    private const int RestFactor = 4;
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(5);
 
@@ -46,7 +48,7 @@ internal sealed class SharedRead<T>(Func<Task<T>> read, TimeProvider time)
             {
                 waiting.SetException(exception);
             }
-            var rest = time.GetElapsedTime(started) * RestFactor;
+            var rest = time.GetElapsedTime(started) * restFactor;
             if (rest >= ShortestRest)
                 await Task.Delay(rest < LongestRest ? rest : LongestRest, time).ConfigureAwait(false);
         }

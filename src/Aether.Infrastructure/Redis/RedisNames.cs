@@ -111,6 +111,12 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
     /// </summary>
     public RedisKey LeaseEnds => root + "ends";
 
+    /// <summary>
+    /// Stream: what was revoked, each entry <c>jti</c>, or <c>sub</c> and <c>issued_before</c>, and <c>t</c>, when it was
+    /// revoked, both in ms, the latter by Redis's clock. One for all, in a slot of its own.
+    /// </summary>
+    public RedisKey Revocations => root + "revocations";
+
     /// <summary>The one channel of V2. No name of V3 is like it, and nothing of V3 goes through it.</summary>
     public RedisChannel Legacy => RedisChannel.Literal(prefix + "channel:ws");
 
@@ -149,7 +155,7 @@ internal sealed class RedisNames(IOptions<RealtimeOptions> options)
     /// </summary>
     public (string Pattern, string Key) Trial(string kind) => kind switch
     {
-        "leases" or "due" or "ends" => (root + kind, root + kind),
+        "leases" or "due" or "ends" or "revocations" => (root + kind, root + kind),
         "held" => (root + "held:*", root + "held:{aether.}:aether."),
         "groups" or "instance" => (root + kind + ":*", root + kind + ":aether."),
         _ => (root + kind + ":*", root + kind + ":{aether.}"),

@@ -98,6 +98,7 @@ public sealed class HttpConventionsTests
 
     [Theory]
     [InlineData("v3/messages", "POST, OPTIONS")]
+    [InlineData("v3/revocations", "POST, OPTIONS")]
     [InlineData("v3/groups", "GET, HEAD, OPTIONS")]
     [InlineData("v3/instances", "GET, HEAD, OPTIONS")]
     [InlineData("v3/groups/g1/clients", "GET, HEAD, OPTIONS")]

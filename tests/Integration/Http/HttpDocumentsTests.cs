@@ -47,6 +47,7 @@ public sealed partial class HttpDocumentsTests
                 "post /v3/groups/{group_id}/commands/{command_id}/resume",
                 "post /v3/groups/{group_id}/commands/{command_id}/retry",
                 "post /v3/messages",
+                "post /v3/revocations",
             ],
             operations.Select(operation => operation.Name).Order());
         Assert.All(operations, operation =>
@@ -142,6 +143,12 @@ public sealed partial class HttpDocumentsTests
         var taken = await client.DeleteAsync("/v3/groups/press-7/leases/lead", Cancellation);
         AssertSameShape(
             ExampleOf(leases["delete"]!, "200"), await taken.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
+        var revoke = paths["/v3/revocations"]!["post"]!;
+        using var revocation = new StringContent(
+            revoke["requestBody"]!["content"]!["application/json"]!["example"]!.ToJsonString(), Encoding.UTF8, "application/json");
+        var revoked = await client.PostAsync("/v3/revocations", revocation, Cancellation);
+        Assert.Equal(HttpStatusCode.Accepted, revoked.StatusCode);
+        AssertSameShape(ExampleOf(revoke, "202"), await revoked.Content.ReadFromJsonAsync<JsonNode>(Cancellation));
         AssertSameShape(ExampleOf(paths["/v3/groups"]!["get"]!, "200"), await GetAsync(client, "/v3/groups"));
         AssertSameShape(ExampleOf(paths["/v3/instances"]!["get"]!, "200"), await GetAsync(client, "/v3/instances"));
         AssertSameShape(ExampleOf(one["get"]!, "200"), await GetAsync(client, "/v3/groups/press-7/clients/worker-1"));
@@ -235,6 +242,7 @@ public sealed partial class HttpDocumentsTests
         AssertSchema(schemas["Client"]!, page["members"]![0]!);
         AssertSchema(
             schemas["Lease"]!, ExampleOf(document["paths"]!["/v3/groups/{group_id}/leases/{name}"]!["get"]!, "200"));
+        AssertSchema(schemas["Revoked"]!, ExampleOf(document["paths"]!["/v3/revocations"]!["post"]!, "202"));
         var groups = ExampleOf(document["paths"]!["/v3/groups"]!["get"]!, "200");
         AssertSchema(schemas["Groups"]!, groups);
         AssertSchema(schemas["Group"]!, groups["groups"]![0]!);

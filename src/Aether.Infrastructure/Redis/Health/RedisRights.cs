@@ -44,6 +44,7 @@ internal sealed class RedisRights(
         ["due"] = ["ZSCORE|x", "ZADD|0|x", "ZREM|x", "ZRANGEBYSCORE|0|0"],
         ["instance"] = ["GET", "SET|x", "DEL"],
         ["ends"] = ["ZSCORE|x", "ZADD|0|x", "ZREM|x", "ZRANGEBYSCORE|0|0", "ZRANGE|0|0"],
+        ["revocations"] = ["XADD|*|x|x", "XRANGE|-|+", "PEXPIRE|1"],
     };
 
     /// <summary>
