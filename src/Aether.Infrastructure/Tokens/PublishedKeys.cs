@@ -150,7 +150,7 @@ internal sealed class PublishedKeys : IDisposable
 /// <summary>What is logged of the keys that an issuer publishes.</summary>
 internal static partial class PublishedKeysLog
 {
-    [LoggerMessage(160, LogLevel.Warning,
+    [LoggerMessage(170, LogLevel.Warning,
         "The issuer's keys could not be read from Tokens:Jwks ({Error}, {Count} since the last report); tokens of other "
         + "keys than those known are answered with 503",
         EventName = "JwksFailed")]

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using Aether.Application;
 using Aether.Application.Ports;
@@ -15,6 +16,10 @@ internal sealed class TokenValidator
 {
     /// <summary>The longest token that is looked at, in characters.</summary>
     public const int MaxLength = 16_384;
+
+    // The library also takes padding, and what else decodes to the same.
+    private static readonly SearchValues<char> Allowed =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
     private readonly JsonWebTokenHandler handler = new() { MaximumTokenSizeInBytes = MaxLength };
     private readonly TokenOptions options;
@@ -84,7 +89,7 @@ internal sealed class TokenValidator
 
     private static JsonWebToken? Read(string token)
     {
-        if (token.Length is 0 or > MaxLength)
+        if (token.Length is 0 or > MaxLength || token.AsSpan().ContainsAnyExcept(Allowed))
             return null;
         try
         {

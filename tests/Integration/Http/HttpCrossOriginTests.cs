@@ -34,7 +34,7 @@ public sealed class HttpCrossOriginTests
     [InlineData("/v3/ws/elsewhere", null, 400, "path: ")]
     [InlineData(Path, null, 401, "a valid API key is needed, exactly once")]
     [InlineData(Path, "no-key-of-anybody-0123", 401, "a valid API key is needed, exactly once")]
-    [InlineData("/v3/ws/group/g2/client/c1", HttpHost.AdminOfG1, 403, "this API key is not good for this group")]
+    [InlineData("/v3/ws/group/g2/client/c1", HttpHost.AdminOfG1, 403, "this credential is not good for this group")]
     [InlineData(Path, HttpHost.Plain, 426, "this is a WebSocket endpoint")]
     public async Task Refusal_IsReadable_FromAnyOrigin(string path, string? key, int status, string detail)
     {

@@ -15,6 +15,10 @@ internal static class Some
     public static readonly VisionId Group = VisionId.Parse("g1");
     public static readonly VisionId OtherGroup = VisionId.Parse("g2");
 
+    /// <summary>What lets a connection in that needs no credential.</summary>
+    public static readonly Aether.Api.Access.Grant NoGrant =
+        new("", new Access(Permissions.None));
+
     public static readonly Message Message = new()
     {
         Type = MessageType.Msg,

@@ -34,8 +34,8 @@ public sealed class LiveOptionsTests : IDisposable
     [Fact]
     public void Key_IsRevokedWhileConnected_GivenAnotherOneUnderTheSameName()
     {
-        var keys = provider.GetRequiredService<ApiKeys>();
-        string credential = Find(keys, First)!.Credential;
+        var keys = provider.GetRequiredService<Credentials>();
+        var credential = Find(keys, First)!;
         int changes = 0;
         keys.Changed += () => changes++;
 
@@ -44,14 +44,14 @@ public sealed class LiveOptionsTests : IDisposable
         Assert.Equal(1, changes);
         Assert.False(keys.StillGrants(credential, Some.Group));
         Assert.Null(Find(keys, First));
-        Assert.True(keys.StillGrants(Find(keys, Second)!.Credential, Some.Group));
+        Assert.True(keys.StillGrants(Find(keys, Second)!, Some.Group));
     }
 
     [Fact]
     public void Key_IsRevokedInOtherGroups_GivenALimitToOne()
     {
-        var keys = provider.GetRequiredService<ApiKeys>();
-        string credential = Find(keys, First)!.Credential;
+        var keys = provider.GetRequiredService<Credentials>();
+        var credential = Find(keys, First)!;
 
         Change("Aether:Realtime:ApiKeys:0:Groups:0", Some.Group.Value);
 
@@ -67,7 +67,7 @@ public sealed class LiveOptionsTests : IDisposable
     public void Reload_KeepsTheOptionsBefore_GivenAWrongOne(string option, string value)
     {
         var live = provider.GetRequiredService<LiveOptions>();
-        var keys = provider.GetRequiredService<ApiKeys>();
+        var keys = provider.GetRequiredService<Credentials>();
         live.Changed += () => Assert.Fail("nothing has changed");
 
         Change(option, value);
@@ -120,7 +120,7 @@ public sealed class LiveOptionsTests : IDisposable
         var memory = new ConfigurationBuilder().AddInMemoryCollection(source).Build();
         using var host = new ServiceCollection().AddLogging(logging => logging.AddProvider(log))
             .AddAetherRealtime(memory).BuildServiceProvider();
-        var keys = host.GetRequiredService<ApiKeys>();
+        var keys = host.GetRequiredService<Credentials>();
 
         Forget(memory, "Aether:Realtime:ApiKeys:0:Groups:0");
         memory.Reload();
@@ -197,11 +197,11 @@ public sealed class LiveOptionsTests : IDisposable
             ((IDictionary<string, string?>)data.GetValue(one)!).Remove(key);
     }
 
-    private static Grant? Find(ApiKeys keys, string key)
+    private static Grant? Find(Credentials keys, string key)
     {
         var context = new DefaultHttpContext();
-        context.Request.Headers[ApiKeys.HeaderName] = key;
-        return keys.Find(context.Request);
+        context.Request.Headers[ShownCredential.KeyHeader] = key;
+        return keys.FindAsync(context.Request).AsTask().Result.Grant;
     }
 
     private void Change(string option, string value)

@@ -297,16 +297,16 @@ public sealed class SettingsFileTests : IDisposable
         Directory.Delete(folder, recursive: true);
     }
 
-    private ApiKeys Start() => Start(Unheard("keys.json").Build());
+    private Credentials Start() => Start(Unheard("keys.json").Build());
 
-    private ApiKeys Start(IConfiguration configuration, Action<RealtimeOptions>? options = null)
+    private Credentials Start(IConfiguration configuration, Action<RealtimeOptions>? options = null)
     {
         provider = new ServiceCollection()
             .AddSingleton<TimeProvider>(time)
             .AddLogging(logging => logging.AddProvider(unreadable).AddProvider(refused))
             .AddAetherRealtime(configuration, options)
             .BuildServiceProvider();
-        return provider.GetRequiredService<ApiKeys>();
+        return provider.GetRequiredService<Credentials>();
     }
 
     /// <summary>A file whose watcher hears nothing.</summary>
@@ -335,13 +335,13 @@ public sealed class SettingsFileTests : IDisposable
     private static string SecondKey(string key) =>
         $$"""{ "Aether": { "Realtime": { "ApiKeys": { "1": { "Name": "other", "Key": "{{key}}" } } } } }""";
 
-    private static bool Grants(ApiKeys keys, string key) => Find(keys, key) is not null;
+    private static bool Grants(Credentials keys, string key) => Find(keys, key) is not null;
 
-    private static Grant? Find(ApiKeys keys, string key)
+    private static Grant? Find(Credentials keys, string key)
     {
         var context = new DefaultHttpContext();
-        context.Request.Headers[ApiKeys.HeaderName] = key;
-        return keys.Find(context.Request);
+        context.Request.Headers[ShownCredential.KeyHeader] = key;
+        return keys.FindAsync(context.Request).AsTask().Result.Grant;
     }
 
     private void Write(string file, string content)

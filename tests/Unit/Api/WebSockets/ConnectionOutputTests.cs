@@ -375,7 +375,7 @@ public sealed class ConnectionOutputTests
             TimeProvider.System,
             NullLogger<SocketConnection>.Instance);
         var sender = new Sender(Some.Client, Some.Group, new Access(Permissions.None));
-        return new ClientConnection(services, sender, new Profile(false, true, Role.None), "", loop, () => { });
+        return new ClientConnection(services, sender, new Profile(false, true, Role.None), Some.NoGrant, loop, () => { });
     }
 
     /// <summary>

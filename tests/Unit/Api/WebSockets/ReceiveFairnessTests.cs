@@ -46,6 +46,6 @@ public sealed class ReceiveFairnessTests
             NullLogger<SocketConnection>.Instance);
         var sender = new Sender(Some.Message.FromId, Some.Message.GroupId, new Access(Permissions.None));
         return new ClientConnection(
-            services, sender, new Profile(false, true, Role.None), "", new DeliveryLoops(1).Next(), () => { });
+            services, sender, new Profile(false, true, Role.None), Some.NoGrant, new DeliveryLoops(1).Next(), () => { });
     }
 }

@@ -113,7 +113,7 @@ public sealed class TakeOverTests : IDisposable
     {
         var sender = new Sender(Some.Client, Some.Group, new Access(Permissions.None));
         var connection = new ClientConnection(
-            services, sender, new Profile(false, true, Role.None), "", keeping.Loops.Next(), () => { });
+            services, sender, new Profile(false, true, Role.None), Some.NoGrant, keeping.Loops.Next(), () => { });
         Assert.True(await keeping.Hub.AttachAsync(connection, TestContext.Current.CancellationToken));
         await TakeOver.BeginAsync(services, connection);
         await LoopIsThroughAsync();

@@ -52,7 +52,7 @@ public sealed class HandlerDispatchTests
             services,
             new Sender(Some.Client, Some.Group, new Access(Permissions.None)),
             new Profile(false, true, Role.None),
-            "",
+            Some.NoGrant,
             new DeliveryLoops(1).Next(),
             () => aborted = true)
         {
