@@ -17,7 +17,7 @@ export interface ErrorDetails {
 export declare class AetherError extends Error implements ErrorDetails {
     /**
      * The server's or a handler's, or one of the client's own: `invalid_message`, `closed`, `connection_lost`,
-     * `outbox_full`, `timeout`, `aborted`, `not_handled`, `failed`; of a result `invalid_result`.
+     * `outbox_full`, `timeout`, `aborted`, `not_handled`, `failed`, `key_failed`; of a result `invalid_result`.
      */
     code: string;
     retryable: boolean;
@@ -117,7 +117,10 @@ export type PayloadOf<C, K> = K extends keyof C ? (C[K] extends {
 export type ReplyOf<C, K> = K extends keyof C ? (C[K] extends {
     reply: infer R;
 } ? R : Record<string, any>) : Record<string, any>;
-/** An API key, or how to get one; a function is asked before every attempt to connect. */
+/**
+ * An API key or a token (JWT), or how to get one. A function is asked before every attempt to connect, and for another token
+ * before the one in use ends; it has 15 s.
+ */
 export type Key = string | (() => string | null | undefined | Promise<string | null | undefined>);
 /** What a retry policy is told. */
 export interface RetryAttempt {
@@ -372,7 +375,10 @@ export type Events<C = Commands, S = Record<string, any>> = {
         term: number;
         expires_at: string | null;
     };
-    /** A send that failed, or an error that belongs to no send. */
+    /**
+     * A send that failed, an error that belongs to no send, or a token that could not be renewed: `key_failed`, or the server's
+     * code. That is tried again.
+     */
     error: AetherError;
 } & {
     [K in keyof C & string as `cmd:${K}`]: Incoming<PayloadOf<C, K>>;
@@ -489,7 +495,7 @@ export interface Connection<C = Commands, S = Record<string, any>> extends Async
     /** and in words. */
     readonly reason: string;
     readonly client: string;
-    /** The payload of the server's `welcome`; null before. */
+    /** The payload of the server's `welcome`, with the `expires_at` and `permissions` of a token that was renewed; null before. */
     readonly welcome: Record<string, any> | null;
     /** How far it has come; empty where the server keeps nothing. */
     readonly positions: Positions;

@@ -10,7 +10,7 @@ const names = `
   inTurn isNews isOpen listen msToRepeat msToWait notReplayed onCommand onCut onEvent onPositions onSent onWelcome over probe
   quietly received resumption sendWaiting sentAt setAll slowDown spend standing urgent waitsFor wake byteCount welcomed whenIdle
   api ask dial each emit explain feed least refuse say snapshot
-  areUntold asking evenLate executions fresh insist isCanceled isOver isRefused isSettled isUntold msTo news onCancel onOpen sayAgain usable onWritten users
+  areUntold asking evenLate executions fresh insist isCanceled isOver isRefused isSettled isUntold msTo news onCancel onOpen sayAgain usable onWritten renew users
 `.trim().split(/\s+/);
 
 const home = fileURLToPath(new URL(".", import.meta.url));

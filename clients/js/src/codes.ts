@@ -18,6 +18,9 @@ export const TOLD = "told";
 /** The event of a page that is looked at again, or back in the network. */
 export const WAKE = "wake";
 
+/** The frame of a token that is about to end, and the event that only its renewal listens to. */
+export const EXPIRING = "auth.expiring";
+
 export const INVALID = 4000;
 export const UNAUTHORIZED = 4001;
 /** How often in a row an invalid message may cost the connection. */

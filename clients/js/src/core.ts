@@ -15,6 +15,7 @@ import { createLink } from "./link";
 import { createOutbox } from "./outbox";
 import { watchPage } from "./page";
 import { createPresence } from "./presence";
+import { createRenewal } from "./renewal";
 import { createSender } from "./sender";
 import type { Settings } from "./settings";
 import { createStanding } from "./standing";
@@ -62,6 +63,7 @@ export const createCore = (settings: Settings, me: any) => {
     },
     gone(error) {
       alive.stop();
+      stopRenewing();
       outbox.cutOff(error);
     },
     drain(done) {
@@ -89,6 +91,7 @@ export const createCore = (settings: Settings, me: any) => {
   const asking = createAsking(deliver);
   const commands = createCommands(asking, line);
   const executions = createExecutions(asking, line, events);
+  const stopRenewing = createRenewal(settings, link.renew, asking, events, me);
   events.listen(TOLD, outbox.sendWaiting);
   const handlers = createHandlers(deliver, events, executions);
   const presence = createPresence(deliver, events);

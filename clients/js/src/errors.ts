@@ -18,7 +18,7 @@ export interface ErrorDetails {
 export class AetherError extends Error implements ErrorDetails {
   /**
    * The server's or a handler's, or one of the client's own: `invalid_message`, `closed`, `connection_lost`,
-   * `outbox_full`, `timeout`, `aborted`, `not_handled`, `failed`; of a result `invalid_result`.
+   * `outbox_full`, `timeout`, `aborted`, `not_handled`, `failed`, `key_failed`; of a result `invalid_result`.
    */
   code!: string;
   retryable!: boolean;

@@ -8,6 +8,9 @@ import { utf8 } from "./wire";
 const TIMEOUT = 5_000;
 const MAX_WAIT = 600_000; // whoever says longer in Retry-After is not believed
 
+/** Whether it is a token, and not an API key. */
+export const isToken = (key: unknown) => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(key as any);
+
 /** A header holds bytes: the key goes in as UTF-8. */
 export const binary = (text: string) => String.fromCharCode(...utf8(text));
 
@@ -36,7 +39,8 @@ const read = async (answer: Response): Promise<Why> => {
 export const explain = ({ fetch }: Settings, address: string, key: string): Promise<Why> => {
   const enough = new AbortController();
   const ask = async () => read(await fetch(address.replace("ws", "http"), {
-    headers: key ? { "X-Aether-API-Key": binary(key) } : {}, cache: "no-store", signal: enough.signal,
+    headers: !key ? {} : isToken(key) ? { Authorization: "Bearer " + key } : { "X-Aether-API-Key": binary(key) },
+    cache: "no-store", signal: enough.signal,
   }));
   return soon({ timeout: TIMEOUT }, "no answer", ask())
     // fetch hides in `cause` why it failed.

@@ -4,8 +4,8 @@ import { isObject } from "./checks";
 import { SERVER } from "./codes";
 import type { Message } from "./types/message";
 
-export type Kind = "welcome" | "ack" | "error" | "gap" | "recovered" | "command.event" | "execution.cancel" | "pong" | "roster"
-  | "lease" | "presence" | "msg" | "cmd";
+export type Kind = "welcome" | "ack" | "error" | "gap" | "recovered" | "command.event" | "execution.cancel" | "auth.expiring"
+  | "pong" | "roster" | "lease" | "presence" | "msg" | "cmd";
 
 /** A message, or undefined where the text is none. */
 export const read = (data: any): Message | undefined => {
@@ -33,6 +33,6 @@ export const kindOf = ({ msg_type, target, from_id, to_id, group_id, cmd }: Mess
         && (server && cmd === "lease" ? cmd : is(server ? /^changes$/ : /^(join|leave|update)$/) && "presence"),
     // An ack counts only for whoever has the id that it answers, a welcome only as the first frame.
     cmd: !server || !is(RESERVED) ? "cmd"
-      : target === "direct" && is(to_id === client ? /^(ack|error|welcome|gap|recovered|command\.event|execution\.cancel)$/ : /^(ack|welcome)$/) && cmd,
+      : target === "direct" && is(to_id === client ? /^(ack|error|welcome|gap|recovered|command\.event|execution\.cancel|auth\.expiring)$/ : /^(ack|welcome)$/) && cmd,
   } as any)[msg_type];
 };

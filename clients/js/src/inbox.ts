@@ -1,4 +1,4 @@
-import { ASKS, SERVER } from "./codes";
+import { ASKS, EXPIRING, SERVER } from "./codes";
 import type { Emitter } from "./emitter";
 import type { Entry } from "./entry";
 import { AetherError } from "./errors";
@@ -57,7 +57,7 @@ export const createInbox = ({ client }: Settings, { events, outbox, handlers, co
     }
     else if (kind === "ack") asked?.reply ? outbox.acked(asked) : settle(asked, message);
     else if (kind === "gap") gap("the server may have missed messages", payload.since, payload.types);
-    else if (kind === "recovered" || kind === "lease") events.emit(kind, payload);
+    else if (kind === "recovered" || kind === "lease" || kind === EXPIRING) events.emit(kind, payload);
     else if (kind === "command.event") commands.onEvent(payload);
     else if (kind === "execution.cancel") executions.onCancel(message);
     else if (kind === "error") {

@@ -3,7 +3,7 @@
 //
 // history.ts stands between link.ts and inbox.ts: it says where an attempt resumes, and notes the position of each frame.
 // commands.ts gives commands that report back, executions.ts carries them out, leases.ts holds leases: all three ask the
-// server by asking.ts, and outlive a connection.
+// server by asking.ts, and outlive a connection. renewal.ts shows the server another token before the one in use ends.
 
 export { connect } from "./connection";
 export { AetherError, RejectError } from "./errors";

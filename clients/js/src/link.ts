@@ -129,6 +129,7 @@ export const createLink = (settings: Settings, tell: LinkEvents) => {
     feed,
     snapshot: () => snapshot,
     write: transport.write,
+    renew: transport.renew,
     connect(): void {
       tries = bugs = 0;
       transport.forgive();

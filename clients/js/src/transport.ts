@@ -1,6 +1,6 @@
 import { UNAUTHORIZED } from "./codes";
-import { textOf } from "./errors";
-import { binary, explain } from "./explain";
+import { type AetherError, passing, textOf } from "./errors";
+import { binary, explain, isToken } from "./explain";
 import type { Input } from "./machine";
 import { whyClosed, type Why } from "./retry";
 import type { Settings } from "./settings";
@@ -31,6 +31,16 @@ export const createTransport = (
   let socket: any;
   let cancel = () => {};
 
+  /** What the function gives now, if that will do. */
+  const fresh = async (isGood: (value: any) => unknown, what: string): Promise<any> => {
+    try {
+      const value = await soon({ timeout: TIMEOUT }, "no answer", (async () => (given as () => unknown)())());
+      if (isGood(value)) return value;
+    } catch (error) {
+      what = textOf(error);
+    }
+    throw passing("key_failed", "the key function failed: " + what);
+  };
   const lost = (code: string, reason: string) => feed("lost", { code, reason });
   /** Only for as long as nothing else began. */
   const inTurn = <T extends unknown[]>(call: (...args: T) => void) => {
@@ -49,15 +59,22 @@ export const createTransport = (
     forgive: () => (refusedKey = undefined),
     refuse,
     ask(): void {
-      const take = inTurn((value: any, error = typeof (value || "") !== "string" && "no string") => {
-        if (error) return lost("key_failed", "the key function failed: " + textOf(error));
+      const take = inTurn((value: any, error?: AetherError) => {
+        if (error) return lost(error.code, error.message);
         key = value || "";
         // One that was refused is not tried again.
         if (key === refusedKey) feed("stopped", whyClosed(UNAUTHORIZED, "the key was refused"));
         else feed("key");
       });
       if (typeof given !== "function") take(given);
-      else soon({ timeout: TIMEOUT }, "no answer", (async () => given())()).then(take, error => take(0, error ?? "?"));
+      else fresh(value => typeof (value || "") === "string", "no string").then(take, error => take(0, error));
+    },
+    /** Another token for the connection that there is. Rejects where there is none, and with what `show` does. */
+    async renew(show: (token: string) => Promise<any>): Promise<any> {
+      const token = await fresh(value => isToken(value) && value !== key, "no new token");
+      const answer = await show(token);
+      key = token;
+      return answer;
     },
     dial(): void {
       let upgraded = false;

@@ -15,7 +15,7 @@ export interface Connection<C = Commands, S = Record<string, any>> extends Async
   /** and in words. */
   readonly reason: string;
   readonly client: string;
-  /** The payload of the server's `welcome`; null before. */
+  /** The payload of the server's `welcome`, with the `expires_at` and `permissions` of a token that was renewed; null before. */
   readonly welcome: Record<string, any> | null;
   /** How far it has come; empty where the server keeps nothing. */
   readonly positions: Positions;

@@ -38,7 +38,10 @@ export type Events<C = Commands, S = Record<string, any>> = {
   gap: { reason: string; since: string; types?: string[] };
   /** A lease of the group went to somebody, or is free (`holder` null). */
   lease: { name: string; holder: string | null; term: number; expires_at: string | null };
-  /** A send that failed, or an error that belongs to no send. */
+  /**
+   * A send that failed, an error that belongs to no send, or a token that could not be renewed: `key_failed`, or the server's
+   * code. That is tried again.
+   */
   error: AetherError;
 } & { [K in keyof C & string as `cmd:${K}`]: Incoming<PayloadOf<C, K>> };
 

@@ -1,6 +1,9 @@
 import type { Role } from "./message";
 
-/** An API key, or how to get one; a function is asked before every attempt to connect. */
+/**
+ * An API key or a token (JWT), or how to get one. A function is asked before every attempt to connect, and for another token
+ * before the one in use ends; it has 15 s.
+ */
 export type Key = string | (() => string | null | undefined | Promise<string | null | undefined>);
 
 /** What a retry policy is told. */
