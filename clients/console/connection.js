@@ -1,6 +1,7 @@
-// The page's own connection: which group, which key, what became of it in words, and its clock.
+// The page's own connection: which group, which key or token, what became of it in words, and its clock.
 
 import { connect } from "../aether.js";
+import { userOf } from "./credential.js";
 import { batched, byId, number, randomId, setText } from "./dom.js";
 import { mayOperate } from "./operator.js";
 import { positionsText } from "./recovery.js";
@@ -25,7 +26,9 @@ export class Connection {
     /** @type {ReturnType<typeof connect> | null} */
     this.client = null;
     this.group = groupOfHash() ?? defaultGroup;
-    this.client_id = `console-${randomId()}`;
+    this.ownId = `console-${randomId()}`;
+    /** As whom it connects: as itself, or as the user of a token. */
+    this.client_id = this.ownId;
     /** What the server's clock is ahead of ours, in ms. */
     this.ahead = 0;
 
@@ -106,7 +109,10 @@ export class Connection {
     const hash = `#group=${group}`;
     if (location.hash !== hash) history.replaceState(null, "", hash);
 
-    const client = this.watch(connect(this.options({ client: this.client_id, role: "observer" })));
+    // A token is for one client, and may be for one role.
+    const { client: user = this.ownId, role = "observer" } = userOf(this.key);
+    this.client_id = user;
+    const client = this.watch(connect(this.options({ client: user, role })));
     this.client = client;
     // An earlier client that still says something must not be taken for this one.
     for (const name of /** @type {const} */ (["msg", "cmd", "presence", "recovered", "gap", "lease", "error"])) {
@@ -170,11 +176,11 @@ export class Connection {
     // The client's reason ends in the status or close code.
     if (/\b(401|4001)\b/.test(reason)) {
       byId("key").focus();
-      return this.key ? " The server does not take this key: enter another one and connect."
-        : " The server asks for an API key: enter one and connect.";
+      return this.key ? " The server does not take this key or token: enter another one and connect."
+        : " The server asks for an API key or token: enter one and connect.";
     }
     if (/\b403\b/.test(reason)) {
-      return " Either the key is not good for this group, or the server does not allow pages from this address.";
+      return " Either the key or token is not good for this group, or the server does not allow pages from this address.";
     }
     return "";
   }

@@ -1,6 +1,7 @@
 // What a newcomer presses: workers that live in this page, work for them, and a burst of messages.
 
 import { connect } from "../aether.js";
+import { isToken } from "./credential.js";
 import { byId, element, milliseconds, number, plural, randomId, say, setText } from "./dom.js";
 import { cutMiddle } from "./operator.js";
 
@@ -27,6 +28,7 @@ export function showDemo(connection, feed, send) {
   async function add() {
     seen();
     if (!connection.isOpen) return say(status, "The page is not connected: connect first.", "bad");
+    if (isToken(connection.key)) return say(status, "A token is for one client: demo workers need an API key.", "bad");
     if (workers.length + atOnce > mostWorkers) {
       return say(status, `${mostWorkers} workers in one page are enough: each receives all messages.`, "bad");
     }

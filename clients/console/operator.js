@@ -1,5 +1,7 @@
 // What an operator may ask over HTTP: groups, instances, and the removing of a client. Only for keys that may.
 
+import { headersOf } from "./credential.js";
+
 const localNames = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
@@ -30,7 +32,7 @@ export function duration(seconds) {
 }
 
 /**
- * Asks the server's HTTP API, with the key of the page and never with the browser's password.
+ * Asks the server's HTTP API, with the key or token of the page and never with the browser's password.
  * @param {import("./connection.js").Connection} connection @param {string} path below `/v3/`
  */
 export async function ask(connection, path, method = "GET") {
@@ -38,7 +40,7 @@ export async function ask(connection, path, method = "GET") {
     method,
     credentials: "omit",
     cache: "no-store",
-    headers: connection.key ? { "X-Aether-API-Key": connection.key } : {},
+    headers: headersOf(connection.key),
   });
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw Object.assign(new Error(body.detail ?? `status ${answer.status}`), { status: answer.status });

@@ -98,6 +98,7 @@ export function showRoster(connection, onChosen, onTrace) {
       title: id });
     button.addEventListener("click", () => onChosen(id));
     const row = {
+      own: element("span", { className: "quiet" }),
       badge: element("span", { className: "badge" }),
       leases: element("span", { className: "leases" }),
       role: element("td"),
@@ -107,9 +108,8 @@ export function showRoster(connection, onChosen, onTrace) {
       operations: operations(id),
       line: null, member, stateText: "",
     };
-    const own = id === connection.client_id ? [element("span", { className: "quiet", textContent: "this page" })] : [];
     row.line = element("tr", {},
-      element("th", { scope: "row" }, button, ...own, row.badge, row.leases, row.operations),
+      element("th", { scope: "row" }, button, row.own, row.badge, row.leases, row.operations),
       row.role, row.state, row.connections, row.joined, row.seen);
     return row;
   }
@@ -144,6 +144,8 @@ export function showRoster(connection, onChosen, onTrace) {
     const isGone = gone.has(member.client_id);
     row.member = member;
     row.line.className = isGone ? "gone" : isNew ? "came" : "";
+    // A token that is typed in changes who this page is.
+    setText(row.own, member.client_id === connection.client_id ? "this page" : "");
     setText(row.badge, isGone ? "left" : isNew ? "new" : "");
     row.operations.hidden = isGone;
     const held = leases.heldBy(member.client_id);

@@ -1,5 +1,6 @@
 // The card that shows what one client sends and is sent, for whoever may look: the server's trace, as it comes.
 
+import { headersOf } from "./credential.js";
 import { batched, byId, element, number, say, setText, timeOfDay } from "./dom.js";
 import { eventReader } from "./sse.js";
 
@@ -8,7 +9,7 @@ const words = {
   end: "The trace has ended: ",
   time: "ten minutes are over. Start it anew to go on.",
   stopping: "the server stops.",
-  "no longer allowed": "the key may not do this any longer.",
+  "no longer allowed": "the key or token may not do this any longer.",
 };
 
 /** @param {import("./connection.js").Connection} connection */
@@ -66,7 +67,7 @@ export function showTrace(connection) {
     byId("trace-title").focus();
     try {
       const answer = await fetch(connection.address(`groups/${group}/clients/${client}/trace`), {
-        credentials: "omit", cache: "no-store", signal: own.signal, headers: key ? { "X-Aether-API-Key": key } : {},
+        credentials: "omit", cache: "no-store", signal: own.signal, headers: headersOf(key),
       });
       if (!answer.ok || !answer.body) {
         const { detail } = await answer.json().catch(() => ({}));
