@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
@@ -273,6 +275,45 @@ public sealed partial class ConsoleTests(Chromium chromium, ConsoleServers serve
     }
 
     [Fact]
+    public async Task Page_ShowsATokenAsABearer_AndAsksForAnotherOne_GivenOneThatIsRefused()
+    {
+        Expect("401|WebSocket connection");
+        group = NewGroup();
+        var console = new ConsolePage(await OpenAsync(ConsolePage.Address(servers.Locked, group)));
+        await Assertions.Expect(console.Status("The server asks for an API key or token")).ToBeVisibleAsync();
+        string token = TokenOf("""{"sub":"ctl","role":"controller"}""");
+        await console.Page.GetByLabel("API key or token").FillAsync(token);
+        // The client asks over HTTP why it was refused.
+        var asked = await console.Page.RunAndWaitForRequestAsync(
+            () => console.Button("Connect").ClickAsync(),
+            request => request.Url.Contains($"/v3/ws/group/{group}/client/ctl?role=controller", StringComparison.Ordinal));
+        Assert.Equal("Bearer " + token, await asked.HeaderValueAsync("Authorization"));
+        Assert.Null(await asked.HeaderValueAsync("X-Aether-API-Key"));
+        await Assertions.Expect(console.Status("The server does not take this key or token")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task Page_ConnectsAsTheUserOfAToken_AndAsItselfWithoutOne()
+    {
+        var console = await OpenConsoleAsync();
+        await using var phone = await TestClient.ConnectAsync(servers.Open, group, "ctl", "role=controller");
+        await Assertions.Expect(console.Member("ctl")).ToBeVisibleAsync();
+        var key = console.Page.GetByLabel("API key or token");
+        await key.FillAsync(TokenOf("""{"sub":"ctl","role":"controller"}"""));
+        await console.Button("Reconnect").ClickAsync();
+        await Assertions.Expect(console.Status($"Connected to {group} as ctl.")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Member("ctl")).ToContainTextAsync("this page");
+        await console.Button("Add 3 demo workers").ClickAsync();
+        await Assertions.Expect(console.Status("A token is for one client")).ToBeVisibleAsync();
+
+        await key.FillAsync("");
+        await console.Button("Reconnect").ClickAsync();
+        await Assertions.Expect(console.Status($"Connected to {group} as console-")).ToBeVisibleAsync();
+        await Assertions.Expect(console.Member("ctl")).Not.ToContainTextAsync("this page");
+        await console.IsConnectedAsync();
+    }
+
+    [Fact]
     public async Task Page_ComesBack_GivenTheServerRestarted()
     {
         // Whatever was under way when the server was killed, and whatever is asked while there is none.
@@ -305,6 +346,10 @@ public sealed partial class ConsoleTests(Chromium chromium, ConsoleServers serve
             await beat.WaitForNextTickAsync(CancellationToken.None);
         }
     }
+
+    // What the page reads of a token; nobody has signed it.
+    private static string TokenOf(string claims) =>
+        $"e30.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.c2ln";
 
     private Task<ConsolePage> OpenConsoleAsync()
     {
