@@ -59,6 +59,8 @@ public sealed class RealtimeOptionsValidatorTests
         var options = new RealtimeOptions { AllowedOrigins = ["https://a.example"], AnonymousPermissions = ["broadcast"] };
         (options.History.Types, options.Commands.Givers) = (["cmd"], ["worker"]);
         options.ApiKeys.Add(new() { Name = "k", Key = "a-key-0123456789", Permissions = { "admin" }, Groups = ["g1"] });
+        (options.Tokens.Issuer, options.Tokens.Audience) = ("https://issuer.example", "aether");
+        options.Tokens.Keys.Add(new() { Kid = "k", Algorithm = "HS256", Secret = TokenMaker.Secret });
         return options;
     }
 
