@@ -2,6 +2,7 @@ using Aether.Application.Legacy;
 using Aether.Application.Ports;
 using Aether.Domain;
 using Aether.Domain.Commands;
+using Aether.Domain.Tokens;
 using Xunit;
 
 namespace Aether.Tests.Integration.Fixtures;
@@ -26,6 +27,7 @@ internal static class Errand
         await LeadAsync(host, client);
         await BePresentAsync(host, client);
         await CommandAsync(host, client);
+        await RevokeAsync(host, client);
         if (legacy)
             await SpeakAsV2Async(host);
         await ReapAsync(redis, prefix);
@@ -130,6 +132,15 @@ internal static class Errand
 
         async Task LetInAsync(CommandEvent happened) => Assert.Equal(
             CommandFound.Found, (await commands.ApplyAsync(client, order.Id, happened, Token)).Status);
+    }
+
+    private static async Task RevokeAsync(BusHost host, VisionId client)
+    {
+        var store = host.Get<IRevocationStore>();
+        Assert.Null(await store.AddAsync(Revocation.Of(client.Value), TimeSpan.FromHours(1), Token));
+        var page = await store.ReadAsync("", Token);
+        Assert.Contains(page!.Revocations, one => one.TokenId == client.Value);
+        Assert.False((await store.ReadAsync(page.Next, Token))!.IsLost);
     }
 
     private static async Task SpeakAsV2Async(BusHost host)

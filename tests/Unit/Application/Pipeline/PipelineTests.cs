@@ -222,6 +222,7 @@ public sealed class PipelineTests : IDisposable
         .AddSingleton(Substitute.For<ILegacyBus>())
         .AddSingleton(Substitute.For<ICommandStore>())
         .AddSingleton(Substitute.For<ILeaseStore>())
+        .AddSingleton(Substitute.For<IRevocationStore>())
         .BuildServiceProvider(new ServiceProviderOptions { ValidateOnBuild = true, ValidateScopes = true });
 
     private Task<Outcome> Send(Sender sender, Message message) => Send(provider, sender, message);
