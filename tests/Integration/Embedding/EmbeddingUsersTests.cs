@@ -74,7 +74,27 @@ public sealed class EmbeddingUsersTests
             await client.DeleteAsync("v3/groups/g1/clients/c1", Cancellation), status, "the host says no");
         await AssertRefusedAsync(
             await client.PostAsync("v3/messages", message, Cancellation), status, "the host says no");
-        Assert.Equal(11, asked.Count);
+        using var revocation = new StringContent("""{"jti":"t1"}""", Encoding.UTF8, "application/json");
+        await AssertRefusedAsync(
+            await client.PostAsync("v3/revocations", revocation, Cancellation), status, "the host says no");
+        Assert.Equal(12, asked.Count);
+    }
+
+    [Theory]
+    [InlineData(Permissions.Admin, true, 202)]
+    [InlineData(Permissions.Admin, false, 403)]
+    [InlineData(Permissions.CrossGroup, true, 403)]
+    public async Task Revocation_NeedsAGrant_InEveryGroup(Permissions permissions, bool isEverywhere, int status)
+    {
+        decide = (_, _, _) => RealtimeAuthorization.Grant(permissions, groups: isEverywhere ? ["*"] : ["g1"]);
+        await using var host = await StartAsync();
+        using var client = host.CreateClient();
+        using var revocation = new StringContent("""{"jti":"t1"}""", Encoding.UTF8, "application/json");
+
+        using var answer = await client.PostAsync("v3/revocations", revocation, Cancellation);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal([(null, null, null)], asked);
     }
 
     [Theory]
