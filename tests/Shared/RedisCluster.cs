@@ -136,7 +136,7 @@ public sealed class RedisCluster : IAsyncLifetime
         {
             nodes.Add(RedisServer.Create(
                 "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1500",
-                "--cluster-port", $"{RedisServer.FreePort()}", "--cluster-replica-validity-factor", "0",
+                "--cluster-port", $"{Ports.Next()}", "--cluster-replica-validity-factor", "0",
                 "--repl-diskless-sync-delay", "0"));
         }
         await Task.WhenAll(nodes.Select(node => node.StartAgainAsync()));

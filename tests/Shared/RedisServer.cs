@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Xunit;
 
 namespace Aether.Tests.Shared;
@@ -11,7 +9,8 @@ namespace Aether.Tests.Shared;
 /// </summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(10);
+    private const int Tries = 3;
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("aether-redis-");
     private readonly string[] arguments;
     private readonly bool isSentinel;
@@ -34,23 +33,10 @@ internal sealed class RedisServer : IAsyncDisposable
 
     /// <summary>Starts a server and waits until it answers.</summary>
     /// <param name="arguments">More options, as <c>--name value</c>.</param>
-    public static async Task<RedisServer> StartAsync(params string[] arguments)
-    {
-        var server = Create(arguments);
-        try
-        {
-            await server.StartAgainAsync();
-            return server;
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
-    }
+    public static Task<RedisServer> StartAsync(params string[] arguments) => StartNewAsync(() => Create(arguments));
 
     /// <summary>A server that has a port and is down: for tests that start it later.</summary>
-    public static RedisServer Create(params string[] arguments) => new(FreePort(), arguments);
+    public static RedisServer Create(params string[] arguments) => new(Ports.Next(), arguments);
 
     /// <summary>Starts a replica, and waits until it has what its primary has.</summary>
     public static async Task<RedisServer> StartReplicaAsync(RedisServer primary)
@@ -73,13 +59,12 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <param name="primary">The primary.</param>
     /// <param name="service">What it is called.</param>
     /// <param name="quorum">How many have to agree that it is dead; one decides alone.</param>
-    public static async Task<RedisServer> StartSentinelAsync(RedisServer primary, string service, int quorum = 1)
-    {
-        var sentinel = new RedisServer(FreePort(), [], isSentinel: true);
-        try
+    public static Task<RedisServer> StartSentinelAsync(RedisServer primary, string service, int quorum = 1) =>
+        StartNewAsync(() =>
         {
+            var sentinel = new RedisServer(Ports.Next(), [], isSentinel: true);
             // Sentinel writes what it finds out into its own configuration, so there has to be a file.
-            await File.WriteAllTextAsync(
+            File.WriteAllText(
                 Path.Combine(sentinel.directory.FullName, "sentinel.conf"),
                 $"""
                 port {sentinel.Port}
@@ -89,21 +74,14 @@ internal sealed class RedisServer : IAsyncDisposable
                 sentinel down-after-milliseconds {service} 1000
                 sentinel failover-timeout {service} 4000
                 """);
-            await sentinel.StartAgainAsync();
             return sentinel;
-        }
-        catch
-        {
-            await sentinel.DisposeAsync();
-            throw;
-        }
-    }
+        });
 
     /// <summary>Starts a cluster of one server that owns every slot.</summary>
     public static async Task<RedisServer> StartClusterAsync()
     {
-        var server = await StartAsync(
-            "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", $"{FreePort()}");
+        var server = await StartNewAsync(() => Create(
+            "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", $"{Ports.Next()}"));
         try
         {
             await server.RunAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
@@ -211,18 +189,37 @@ internal sealed class RedisServer : IAsyncDisposable
         }
     }
 
-    /// <summary>A port of 127.0.0.1 that nobody listens on.</summary>
-    public static int FreePort()
+    /// <summary>
+    /// Starts a server that has not run before. One that ends at once may have found its port taken, and there are others.
+    /// </summary>
+    private static async Task<RedisServer> StartNewAsync(Func<RedisServer> create)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        for (int tries = 1; ; tries++)
+        {
+            var server = create();
+            try
+            {
+                await server.StartAgainAsync();
+                return server;
+            }
+            catch (Exception) when (tries < Tries && !server.IsRunning)
+            {
+                await server.DisposeAsync();
+            }
+            catch
+            {
+                await server.DisposeAsync();
+                throw;
+            }
+        }
     }
 
     private async Task<bool> AnswersAsync()
     {
         Assert.True(IsRunning, "redis-server ended while it started");
-        return await RunAsync("PING") == "PONG";
+        // Whoever has taken its port may be a Redis as well.
+        return await RunAsync("PING") == "PONG"
+            && (await RunAsync("INFO", "server")).Contains($"process_id:{process!.Id}", StringComparison.Ordinal);
     }
 
     private async Task EndAsync(string signal)

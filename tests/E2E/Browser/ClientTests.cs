@@ -87,7 +87,8 @@ public sealed class ClientTests(Chromium chromium, ClientTests.Servers servers)
     public async Task Pages_ComeBackAndSayAllAgain_GivenTheServerRestarted()
     {
         Expect(NobodyThere);
-        await using var first = await ServerProcess.StartAsync();
+        await using var first = await ServerProcess.StartAsync(
+            host: new() { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{Ports.Next()}" });
         var address = first.Address;
         // From another server's page: nothing of the page itself depends on the one that restarts.
         var controller = new ClientPage(await OpenBlankAsync(servers.Open));

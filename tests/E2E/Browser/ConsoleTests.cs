@@ -319,7 +319,8 @@ public sealed partial class ConsoleTests(Chromium chromium, ConsoleServers serve
         // Whatever was under way when the server was killed, and whatever is asked while there is none.
         Expect("ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED|ERR_INCOMPLETE_CHUNKED|WebSocket connection");
         group = NewGroup();
-        await using var first = await ServerProcess.StartAsync(host: ConsoleServers.Development());
+        await using var first = await ServerProcess.StartAsync(
+            host: ConsoleServers.Development(new() { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{Ports.Next()}" }));
         var console = await OpenConsoleAsync(first, group);
         first.Kill();
         await Assertions.Expect(console.Status("Connection lost, trying again")).ToBeVisibleAsync();

@@ -19,7 +19,7 @@ public sealed class Nginx : IAsyncDisposable
         if (!File.Exists(Executable))
             throw new InvalidOperationException($"there is no {Executable}: install the package nginx-light");
         Folder = Directory.CreateTempSubdirectory("aether-nginx-").FullName;
-        Authority = "127.0.0.1:" + RedisServer.FreePort().ToString(CultureInfo.InvariantCulture);
+        Authority = "127.0.0.1:" + Ports.Next().ToString(CultureInfo.InvariantCulture);
     }
 
     /// <summary>Where its files are. It is removed at the end.</summary>

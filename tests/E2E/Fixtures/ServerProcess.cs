@@ -134,7 +134,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Aether.Api.dll"));
         foreach (string inherited in start.Environment.Keys.Where(IsSetting).ToList())
             start.Environment.Remove(inherited);
-        // The system picks the port: one that is looked up first may be taken by the time it is used.
+        // The system picks the port. Where it has to be known before, or to be the same after a restart, see Ports.
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         foreach (var (option, value) in realtime ?? [])
             start.Environment["Aether__Realtime__" + Variable(option)] = value;

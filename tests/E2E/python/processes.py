@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import re
 import shutil
 import signal
@@ -27,6 +28,18 @@ PATIENCE = 20
 def die_with_parent():
     """Runs in a child: a test run that is killed leaves no server behind."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def free_port():
+    """Below the ports that the system gives to connections: nobody gets it before it is used."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Process:
@@ -90,9 +103,7 @@ class Process:
 class Redis(Process):
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="aether-redis-")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         super().__init__(
             "redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
             "--save", "", "--appendonly", "no", "--dir", self.directory,

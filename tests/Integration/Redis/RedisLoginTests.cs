@@ -57,7 +57,7 @@ public sealed class RedisLoginTests
     [Fact]
     public async Task APortThatNobodyListensOn_IsNamed()
     {
-        await using var host = await BusHost.StartAsync($"127.0.0.1:{RedisServer.FreePort()}");
+        await using var host = await BusHost.StartAsync($"127.0.0.1:{Ports.Next()}");
 
         await Eventually.HoldsAsync(
             () => host.Log.Any(line => line.Contains("the connection was refused", StringComparison.Ordinal)),
