@@ -27,18 +27,25 @@ public sealed class NginxTests(Site site) : IClassFixture<Site>
     {
         string group = site.Instances.NewGroup();
         await using var one = await site.ConnectAsync(group, "one", "role=controller", TwoInstances.Full);
-        await using var other = await site.ConnectAsync(group, "other", "role=worker", TwoInstances.Full);
-        // Whoever has fewer gets the next.
-        Assert.Equal(2, await site.Instances.HeardByAsync("ws:group:" + group));
+        await using var others = new Clients();
+        TestClient other;
+        do
+        {
+            // Whoever has fewer gets the next; but each process of nginx counts for itself, so not always the second does.
+            Assert.InRange(others.All.Count, 0, 9);
+            other = others.Add(await site.ConnectAsync(group, "other", "role=worker", TwoInstances.Full));
+        }
+        while (await site.Instances.HeardByAsync("ws:group:" + group) < 2);
         await UntilAsync(one, message => message.Text("cmd") == "join" && message.Text("from_id") == "other");
 
         await one.SendAsync(Json.Message("one", msg: "to all"));
         await one.SendAsync(Json.Message("one", "direct", "other", msg: "to you"));
-        await UntilAsync(other, message => message.Text("msg") == "to all");
-        await UntilAsync(other, message => message.Text("msg") == "to you");
+        // Through two channels, between which there is no order.
+        var missing = new HashSet<string?> { "to all", "to you" };
+        await UntilAsync(other, message => missing.Remove(message.Text("msg")) && missing.Count == 0);
         Assert.Equal(["one", "other"], (await Roster.OfAsync(other)).Members.Select(member => member.Id).Order());
 
-        await other.CloseAsync();
+        await Task.WhenAll(others.All.Select(client => client.CloseAsync()));
         await UntilAsync(one, message => message.Text("cmd") == "leave" && message.Text("from_id") == "other");
     }
 

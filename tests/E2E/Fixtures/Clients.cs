@@ -10,9 +10,12 @@ public sealed class Clients : IAsyncDisposable
 
     /// <summary>Connects one more.</summary>
     public async Task<TestClient> AddAsync(
-        ServerProcess server, string group, string id, string query = "", string[]? protocols = null)
+        ServerProcess server, string group, string id, string query = "", string[]? protocols = null) =>
+        Add(await TestClient.ConnectAsync(server, group, id, query, protocols));
+
+    /// <summary>Takes one more, which is connected.</summary>
+    public TestClient Add(TestClient client)
     {
-        var client = await TestClient.ConnectAsync(server, group, id, query, protocols);
         all.Add(client);
         return client;
     }
