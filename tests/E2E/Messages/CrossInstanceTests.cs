@@ -146,7 +146,18 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
 
         Assert.Equal("me", (await sender.ReceiveAsync()).Text("msg"));
         Assert.Equal("ack", (await sender.ReceiveAsync()).Text("cmd"));
-        Assert.Empty(await far.ReceiveUntilNowAsync());
+        // Whichever channel an echo went through, what is said there afterwards would come behind it.
+        string[] said = ["broadcast", "direct", "group"];
+        foreach (string target in said)
+            await sender.SendAsync(Json.Message("same", target, to: target == "direct" ? "same" : null, msg: target));
+        foreach (var hearer in new[] { sender, far })
+        {
+            var heard = new List<string?>();
+            while (heard.Count < said.Length)
+                heard.Add((await hearer.ReceiveAsync()).Text("msg"));
+            Assert.Equal(said, heard.Order());
+            Assert.Empty(await hearer.ReceiveUntilNowAsync());
+        }
     }
 
     [Theory]
@@ -160,9 +171,11 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
         await using var far = await TestClient.ConnectAsync(instances.B, group, "far");
 
         await sender.SendAsync(Json.Message("sender", target, to: "far", type: "heartbeat"));
-        await sender.SendAsync(Json.Message("sender", msg: "after"));
+        // Through the channel that it would have gone through, behind it.
+        await sender.SendAsync(Json.Message("sender", target, to: "far", msg: "after"));
 
-        Assert.Equal("after", (await far.ReceiveAsync()).Text("msg"));
+        foreach (var hearer in target == "direct" ? [far] : new[] { far, sender })
+            Assert.Equal("after", (await hearer.ReceiveAsync()).Text("msg"));
     }
 
     [Fact]
@@ -177,6 +190,14 @@ public sealed class CrossInstanceTests(TwoInstances instances) : IClassFixture<T
         Assert.Equal(2, await InstancesAsync(sender, Json.Message("sender", id: "m2")));
         Assert.Equal(1, await InstancesAsync(sender, Json.Message("sender", "direct", to: "far", id: "m3")));
         Assert.Equal(2, await InstancesAsync(sender, Json.Message("sender", "broadcast", id: "m4")));
+        // And they have it, so that what follows does not hear of it.
+        foreach (var (hearer, ids) in ((TestClient, string[])[])[(far, ["m2", "m3", "m4"]), (farToo, ["m2", "m4"])])
+        {
+            var heard = new List<string?>();
+            while (heard.Count < ids.Length)
+                heard.Add((await hearer.ReceiveAsync()).Text("id"));
+            Assert.Equal(ids, heard.Order());
+        }
     }
 
     [Fact]

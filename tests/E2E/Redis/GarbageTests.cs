@@ -43,18 +43,19 @@ public sealed class GarbageTests(TwoInstances instances) : IClassFixture<TwoInst
     {
         await ReadyAsync();
         await using var redis = await ConnectionMultiplexer.ConnectAsync(instances.Redis.ConnectionString);
-        await using var receiver = await TestClient.ConnectAsync(instances.A, "dump", "bin");
-        var name = RedisChannel.Literal("ws:group:dump");
+        // Of its own: what is said here again and again may come after this is over.
+        await using var receiver = await TestClient.ConnectAsync(instances.A, "heap", "reader");
+        var name = RedisChannel.Literal("ws:group:heap");
 
         await redis.GetSubscriber().PublishAsync(
-            name, Outside("group", group: "dump").Replace("\"good\"", "\"" + new string('x', 17 * 1024 * 1024) + "\"", StringComparison.Ordinal));
+            name, Outside("group", group: "heap").Replace("\"good\"", "\"" + new string('x', 17 * 1024 * 1024) + "\"", StringComparison.Ordinal));
 
         // So long a message may hold the instance up until it doubts what came meanwhile, and connects anew.
         string? text = null;
         await Eventually.HoldsAsync(
             async () =>
             {
-                await redis.GetSubscriber().PublishAsync(name, Outside("group", group: "dump"));
+                await redis.GetSubscriber().PublishAsync(name, Outside("group", group: "heap"));
                 var texts = await receiver.ReceiveUntilNowAsync();
                 text ??= texts is [var first, ..] ? first : null;
                 return text is not null;
