@@ -143,7 +143,7 @@ public sealed class LegacyTests(TwoInstances instances, DefaultServer memory)
         for (int i = 0; i < Messages; i++)
             Assert.Equal(i.ToString(CultureInfo.InvariantCulture), await receiver.ReceiveTextAsync());
         // 50 at once, and then 200 a second.
-        Assert.InRange(watch.Elapsed.TotalSeconds, 1.9, 10);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 1.9, 60);
         Assert.False(sender.HasEnded);
     }
 

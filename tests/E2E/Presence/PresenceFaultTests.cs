@@ -58,7 +58,7 @@ public sealed class PresenceFaultTests
     public async Task Members_AreGoneMeanwhileAndBackAfterwards_GivenAPauseLongerThanTheLease()
     {
         const int Guests = 50;
-        await using var instances = await TwoInstances.StartAsync(new() { ["Presence:Lease"] = "2" });
+        await using var instances = await TwoInstances.StartAsync(new() { ["Presence:Lease"] = "4" });
         await using var observer = await PresenceObserver.ConnectAsync(instances.A, "g", "observer");
         await using var both = await TestClient.ConnectAsync(instances.A, "g", "c0");
         await using var guests = new Clients();
@@ -75,11 +75,11 @@ public sealed class PresenceFaultTests
         await Eventually.HoldsAsync(
             async () => (await instances.MembersAsync("g")).Count == Guests + 1,
             "they are back",
-            TimeSpan.FromSeconds(5));
+            TimeSpan.FromSeconds(15));
         await observer.HearUntilAsync(() => observer.There.Count == Guests);
 
         await TwoInstances.WaitUntilReadyAsync(instances.B);
-        await Eventually.HoldsAsync(() => since.Elapsed > TimeSpan.FromSeconds(4), "two leases are over");
+        await Eventually.HoldsAsync(() => since.Elapsed > TimeSpan.FromSeconds(8), "two leases are over");
         await observer.HearUntilNowAsync();
         for (int i = 1; i < Guests; i++)
             Assert.Equal((2, 1), (observer.Joins[Name(i)], observer.Leaves[Name(i)]));

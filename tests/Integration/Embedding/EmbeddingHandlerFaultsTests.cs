@@ -119,7 +119,7 @@ public sealed class EmbeddingHandlerFaultsTests
         };
         await using var host = await probe.StartAsync(options =>
         {
-            options.HandlerTimeout = Duration.FromSeconds(2);
+            options.HandlerTimeout = Duration.FromSeconds(8);
             options.Delivery.InlineScheduling = inline;
             options.Delivery.Loops = 1;
         });

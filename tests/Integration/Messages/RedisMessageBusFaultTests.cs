@@ -157,7 +157,9 @@ public sealed class RedisMessageBusFaultTests
         Assert.Equal(PublishResult.To(1), await SayAsync(one, "now"));
         await Eventually.HoldsAsync(() => sink.Count > 0);
         Assert.Equal(["now"], sink.Texts);
-        Assert.True(Assert.Single(sink.Gaps) <= paused, "the gap starts after the fault");
+        // A machine that is busy may bring more of them.
+        Assert.NotEmpty(sink.Gaps);
+        Assert.True(sink.Gaps[0] <= paused, "the gap starts after the fault");
     }
 
     [Fact]
@@ -170,7 +172,7 @@ public sealed class RedisMessageBusFaultTests
         Assert.True(await host.Bus.SubscribeAsync(Group, sink, Token));
 
         proxy.IsDeaf = true;
-        await Eventually.HoldsAsync(() => !host.Bus.IsReady, TimeSpan.FromSeconds(3));
+        await Eventually.HoldsAsync(() => !host.Bus.IsReady, TimeSpan.FromSeconds(20));
         proxy.IsDeaf = false;
 
         await Eventually.HoldsAsync(() => host.Bus.IsReady, TimeSpan.FromSeconds(20));
