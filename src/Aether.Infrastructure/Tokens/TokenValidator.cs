@@ -21,12 +21,14 @@ internal sealed class TokenValidator
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
-    private readonly JsonWebTokenHandler handler = new() { MaximumTokenSizeInBytes = MaxLength };
     private readonly TokenOptions options;
     private readonly Configured[] configured;
     private readonly PublishedKeys? published;
     private readonly string publisher;
     private readonly TimeProvider time;
+
+    // Not before there is a token: most servers have none, and need not load the library.
+    private JsonWebTokenHandler? handler;
 
     /// <summary>Creates it.</summary>
     /// <param name="options">The options, which are valid.</param>
@@ -108,6 +110,7 @@ internal sealed class TokenValidator
 
     private async ValueTask<bool> IsGoodAsync(JsonWebToken token, SigningKey key)
     {
+        handler ??= new JsonWebTokenHandler { MaximumTokenSizeInBytes = MaxLength };
         var result = await handler.ValidateTokenAsync(token, new TokenValidationParameters
         {
             IssuerSigningKey = key.Key,
