@@ -107,6 +107,38 @@ public sealed class LiveOptionsTests : IDisposable
         Assert.Contains(log.Lines, line => line.Contains(option + " is gone", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("ApiKeys", true)]
+    [InlineData("Tokens", true)]
+    [InlineData("", false)]
+    public void KeysOrTokens_MayGo_WhileTheOthersKeepStrangersOut(string gone, bool isTaken)
+    {
+        var log = new LogOf<LiveOptions>();
+        var source = new Dictionary<string, string?>
+        {
+            ["Aether:Realtime:ApiKeys:0:Name"] = "main",
+            ["Aether:Realtime:ApiKeys:0:Key"] = First,
+            ["Aether:Realtime:Tokens:Issuer"] = TokenMaker.Issuer,
+            ["Aether:Realtime:Tokens:Audience"] = TokenMaker.Audience,
+            ["Aether:Realtime:Tokens:Keys:0:Algorithm"] = "HS256",
+            ["Aether:Realtime:Tokens:Keys:0:Secret"] = TokenMaker.Secret,
+        };
+        var memory = new ConfigurationBuilder().AddInMemoryCollection(source).Build();
+        using var host = new ServiceCollection().AddLogging(logging => logging.AddProvider(log))
+            .AddAetherRealtime(memory).BuildServiceProvider();
+        var keys = host.GetRequiredService<Credentials>();
+        Assert.True(keys.HasTokens);
+
+        foreach (string key in source.Keys.Where(key => key.StartsWith("Aether:Realtime:" + gone, StringComparison.Ordinal)))
+            Forget(memory, key);
+        memory.Reload();
+
+        Assert.True(keys.Required);
+        Assert.Equal(gone != "ApiKeys", Find(keys, First) is not null);
+        Assert.Equal(gone != "Tokens", keys.HasTokens);
+        Assert.Equal(!isTaken, log.Lines.Any(line => line.Contains("ApiKeys is gone", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void Reload_IsRefusedAndLogged_GivenAKeyWithoutItsGroups()
     {
