@@ -108,10 +108,18 @@ internal static class Problems
     public static Task BadRequestAsync(HttpContext context, string field, string rule) =>
         BadRequest(field, rule).ExecuteAsync(context);
 
+    /// <summary>It can be asked again in a moment. Nothing is said of it before it is the answer.</summary>
+    public static IResult Unavailable(string detail, int retryAfterSeconds) => new Later(detail, retryAfterSeconds);
+
     public static Task UnavailableAsync(HttpContext context, string detail, int retryAfterSeconds)
     {
         context.Response.Headers.RetryAfter = retryAfterSeconds.ToString(CultureInfo.InvariantCulture);
         return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "Unavailable", detail);
+    }
+
+    private sealed class Later(string detail, int retryAfterSeconds) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => UnavailableAsync(httpContext, detail, retryAfterSeconds);
     }
 
     /// <summary>One whose status is a number, however the host has its numbers written.</summary>

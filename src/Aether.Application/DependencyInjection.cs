@@ -60,7 +60,6 @@ internal static class DependencyInjection
         services.AddSingleton<DirectMessages>();
         services.AddSingleton<LeaseGuard>();
         services.AddSingleton<TokenChecks>();
-        services.AddSingleton<Revocations>();
         services.TryAddSingleton<ITokenValidator, NoTokens>();
         services.AddSingleton<ClientTraces>();
         services.AddSingleton<CommandWatches>();

@@ -15,7 +15,9 @@ internal static class BearerCredential
     {
         foreach (string? value in request.Headers.Authorization)
         {
-            if (value?.AsSpan().TrimStart().StartsWith(Scheme.AsSpan().TrimEnd(), StringComparison.OrdinalIgnoreCase) == true)
+            // An empty one has lost the blank behind its name.
+            var shown = (value + " ").AsSpan().TrimStart();
+            if (shown.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
                 return true;
         }
         return false;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Aether.Api.Configuration;
 using Aether.Application;
@@ -27,16 +26,18 @@ internal sealed class Credentials : IDisposable
     public Credentials(LiveOptions options, LiveTokens tokens, TokenChecks checks, Revocations revocations)
     {
         (this.options, this.tokens, this.checks, this.revocations) = (options, tokens, checks, revocations);
-        state = new State(options.Current);
         options.Changed += OnChanged;
         revocations.Changed += OnRevoked;
+        // Behind that, so that no change is missed between the two.
+        tokens.Apply(options.Current.Tokens);
+        state = new State(options.Current);
     }
 
     /// <summary>Raised when some may no longer be good: the options changed, or tokens were revoked.</summary>
     public event Action? Changed;
 
     /// <summary>Whether a credential is asked for.</summary>
-    public bool Required => state.Keys.Exist || tokens.IsOn;
+    public bool Required => state.Required;
 
     /// <summary>How far the clock of a token's issuer may be off.</summary>
     public TimeSpan ClockSkew => options.Current.Tokens.ClockSkew.Value;
@@ -62,13 +63,11 @@ internal sealed class Credentials : IDisposable
     }
 
     /// <summary>The answer to who may do nothing.</summary>
-    public IResult Refuse(HttpContext context, FoundGrant found = default)
+    public IResult Refuse(FoundGrant found = default)
     {
         if (!found.IsUnknown)
             return Problems.Unauthorized(HasTokens ? "API key or token" : "API key");
-        context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);
-        return Problems.Of(
-            StatusCodes.Status503ServiceUnavailable, "Unavailable", "whether this token is good cannot be found out now");
+        return Problems.Unavailable("whether this token is good cannot be found out now", RetryAfterSeconds);
     }
 
     /// <summary>
@@ -112,6 +111,7 @@ internal sealed class Credentials : IDisposable
 
     private void OnChanged()
     {
+        // Between these two neither the old credentials nor the new ones may be good; but one is asked for all along.
         tokens.Apply(options.Current.Tokens);
         state = new State(options.Current);
         Changed?.Invoke();
@@ -137,6 +137,9 @@ internal sealed class Credentials : IDisposable
     private sealed class State(RealtimeOptions options)
     {
         public ApiKeys Keys { get; } = new(options.ApiKeys);
+
+        public bool Required { get; } =
+            options.ApiKeys.Count > 0 || options.Tokens.Keys.Count > 0 || options.Tokens.Jwks.Length > 0;
 
         public Grant Anonymous { get; } =
             new("", new Domain.Access(PermissionNames.Parse(options.AnonymousPermissions ?? ["broadcast"])));

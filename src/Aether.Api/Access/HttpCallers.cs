@@ -36,10 +36,10 @@ internal sealed class HttpCallers(Credentials credentials, Origins origins, Host
             return RefuseWithoutKeys(context) is { } why ? new(Problems.Forbidden(why)) : new(Domain.Access.Full);
         var found = await credentials.FindAsync(context.Request, basic is not null, bearer).ConfigureAwait(false);
         if (found.Grant is { } grant)
-            return new(grant.Access);
+            return new(grant.Access) { Speaker = SpeakerOf(grant) };
         if (basic is not null && !found.IsUnknown)
             context.Response.Headers.WWWAuthenticate = BasicCredential.Challenge(basic);
-        return new(credentials.Refuse(context, found));
+        return new(credentials.Refuse(found));
     }
 
     /// <summary>Finds out whether the caller may operate a group.</summary>
@@ -82,7 +82,7 @@ internal sealed class HttpCallers(Credentials credentials, Origins origins, Host
         if (!isGroup)
             return new(Problems.BadRequest("group_id", VisionId.Rule));
         return access.Covers(group)
-            ? new(GroupSender.Of(access), group)
+            ? new(GroupSender.Of(access, caller.Speaker), group)
             : new(Problems.Forbidden(Credentials.NotForThisGroup));
     }
 
@@ -115,6 +115,10 @@ internal sealed class HttpCallers(Credentials credentials, Origins origins, Host
         return new(user.Refusal);
     }
 
+    // A key is of a program, which speaks for others; a token is of somebody who is in no position to, short of an operator.
+    private static VisionId SpeakerOf(Grant grant) =>
+        grant.Token is { } token && !token.Access.Has(Permissions.Admin) ? token.Subject : default;
+
     // A page of any origin can make a browser here ask, and needs no answer to have done harm.
     private string? RefuseWithoutKeys(HttpContext context) =>
         ThisMachine.IsCaller(context)
@@ -125,6 +129,13 @@ internal sealed class HttpCallers(Credentials credentials, Origins origins, Host
 /// <summary>What a caller may do, or the answer that it gets instead.</summary>
 internal readonly record struct Caller(Domain.Access? Access, IResult? Refusal)
 {
+    /// <summary>Who a message has to be from; empty: anybody.</summary>
+    public VisionId Speaker { get; init; }
+
+    /// <summary>The answer to somebody whose token says somebody else than the message does.</summary>
+    public static IResult NotTheSpeaker { get; } = Problems.Forbidden(
+        "a token speaks for its own client, and for others only with the permission admin", "from_id");
+
     public Caller(Domain.Access access)
         : this(access, null)
     {
@@ -167,6 +178,8 @@ internal readonly record struct GroupSender(Sender Sender, VisionId Group, IResu
     /// The sender that this access makes. Whoever may look after the groups that a key covers may also talk to them; a
     /// broadcast reaches all others too.
     /// </summary>
-    public static Sender Of(Domain.Access access) => new(
-        default, default, access.Has(Permissions.Admin) ? access.With(Permissions.CrossGroup) : access);
+    /// <param name="access">What it grants.</param>
+    /// <param name="speaker">Whom alone it may speak for; empty: anybody.</param>
+    public static Sender Of(Domain.Access access, VisionId speaker) => new(
+        speaker, default, access.Has(Permissions.Admin) ? access.With(Permissions.CrossGroup) : access);
 }

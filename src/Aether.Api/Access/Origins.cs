@@ -16,8 +16,8 @@ internal sealed class Origins(LiveOptions options)
     private const string NotListed = "this origin may not connect: it is not in " + Option;
 
     private const string NotOwn =
-        "this origin may not connect: without API keys only the server's own pages may, and those of this machine on this "
-        + "machine; add the origin to " + Option + ", or configure API keys";
+        "this origin may not connect: without API keys or tokens only the server's own pages may, and those of this machine on this "
+        + "machine; add the origin to " + Option + ", or configure API keys or tokens";
 
     /// <summary>Why the page that asks may not; <see langword="null"/>: it may, or it is no page that asks.</summary>
     /// <param name="context">The request.</param>

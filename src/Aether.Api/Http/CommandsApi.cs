@@ -41,8 +41,11 @@ internal sealed class CommandsApi(
             return unsupported;
         if (await JsonBody.ReadAsync(context.Request, maxBytes, cancellationToken).ConfigureAwait(false) is not { } body)
             return JsonBody.TooLarge(maxBytes);
-        if (!TryRead(body, out var asked, out var refusal))
+        var speaker = admitted.Sender.ClientId;
+        if (!TryRead(body, speaker.IsEmpty ? VisionId.Server : speaker, out var asked, out var refusal))
             return refusal;
+        if (!speaker.IsEmpty && asked.From != speaker)
+            return Caller.NotTheSpeaker;
         var answer = await mediator.Send(
             new StartCommand(admitted.Sender, admitted.Group, asked.From, asked.Id, asked.What), cancellationToken)
             .ConfigureAwait(false);
@@ -212,6 +215,7 @@ internal sealed class CommandsApi(
 
     private static bool TryRead(
         ReadOnlyMemory<byte> body,
+        VisionId otherwise,
         out (VisionId From, string? Id, CommandSpecification What) asked,
         out IResult refusal)
     {
@@ -223,10 +227,15 @@ internal sealed class CommandsApi(
         var root = document.RootElement;
         if (CommandSpecificationReader.TryRead(root, "", out var what, "from_id", "id") is { } wrong)
             return QueryText.Refuse(wrong.Field!, wrong.Text, out refusal);
-        var from = VisionId.Server;
-        if (root.Has("from_id", out _) && root.Text("from_id") != VisionId.Server.Value
-            && !VisionId.TryParse(root.Text("from_id"), out from))
-            return QueryText.Refuse("from_id", VisionId.Rule, out refusal);
+        var from = otherwise;
+        if (root.Has("from_id", out _))
+        {
+            // As the server's own it may be given, although no client has that id.
+            if (root.Text("from_id") == VisionId.Server.Value)
+                from = VisionId.Server;
+            else if (!VisionId.TryParse(root.Text("from_id"), out from))
+                return QueryText.Refuse("from_id", VisionId.Rule, out refusal);
+        }
         if (!TryReadId(root, out string? id, out refusal))
             return false;
         asked = (from, id, what!);

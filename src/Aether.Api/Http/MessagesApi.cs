@@ -38,8 +38,10 @@ internal sealed class MessagesApi(
             caller = await callers.FindAsync(context, message.GroupId, message.FromId).ConfigureAwait(false);
         if (caller.Access is not { } access)
             return caller.Refusal!;
+        if (!caller.Speaker.IsEmpty && message.FromId != caller.Speaker)
+            return Caller.NotTheSpeaker;
         var outcome = await mediator
-            .Send(MessageCommands.From(GroupSender.Of(access), message), cancellationToken)
+            .Send(MessageCommands.From(GroupSender.Of(access, caller.Speaker), message), cancellationToken)
             .ConfigureAwait(false);
         // Over a socket this is an error, for the one who waits for the answer of a client; here the number says it.
         if (outcome.Rejection is { } rejection && rejection.Code != ErrorCode.RecipientOffline)

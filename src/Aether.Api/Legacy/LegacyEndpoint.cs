@@ -75,7 +75,7 @@ internal sealed class LegacyEndpoint(
         }
         var found = await credentials.FindAsync(context.Request).ConfigureAwait(false);
         if (found.Grant is null)
-            await credentials.Refuse(context, found).ExecuteAsync(context).ConfigureAwait(false);
+            await credentials.Refuse(found).ExecuteAsync(context).ConfigureAwait(false);
         return (found.Grant, credentials.Required);
     }
 
@@ -96,7 +96,7 @@ internal sealed class LegacyEndpoint(
             // The credential may have been taken away since it was looked at, when nobody who closes connections saw this one.
             if (!connection.IsGranted(credentials))
             {
-                await credentials.Refuse(context).ExecuteAsync(context).ConfigureAwait(false);
+                await credentials.Refuse().ExecuteAsync(context).ConfigureAwait(false);
                 return;
             }
             if (!await receivers.AttachAsync(connection, context.RequestAborted).ConfigureAwait(false))

@@ -5,6 +5,7 @@ using Aether.Application.Delivery;
 using Aether.Application.Handlers;
 using Aether.Application.Messaging;
 using Aether.Application.Pipeline;
+using Aether.Application.Requests;
 using Aether.Application.Tokens;
 using Aether.Application.Tracing;
 using Aether.Application.Wire;
@@ -19,6 +20,9 @@ namespace Aether.Api.WebSockets;
 /// </summary>
 internal sealed class ClientConnection : SocketConnection
 {
+    // Whoever traces a client sees what it says, and must not be able to be it.
+    private static readonly byte[] HiddenRenewal = [.. "{\"cmd\":\"auth.renew\"}"u8];
+
     private readonly Grant grant;
     private TokenBucket answers;
     private Sender sender;
@@ -77,7 +81,7 @@ internal sealed class ClientConnection : SocketConnection
                 text, ClientId, GroupId, out var message, out var error, MessageOrigin.Client))
             return RefuseAsync(error, text);
         if (IsTraced)
-            Tell(TraceEvent.Sent(WithoutSecrets(text)));
+            Tell(TraceEvent.Sent(message.Cmd == RenewAccess.Name ? HiddenRenewal : text));
         // The server's own answers can hang on which of a client's connections asks; nothing else does.
         var sender = message.ToId == VisionId.Server || (message.ReplyTo is not null && PlainReports.MayBe(message, out _))
             ? Sender with { ConnectionId = Holder }
@@ -88,6 +92,8 @@ internal sealed class ClientConnection : SocketConnection
 
     private ValueTask CarryOutAsync(Message message, IRequest<Outcome> command)
     {
+        if (command is RenewAccess)
+            return RenewAsync(message, command);
         var carriedOut = Services.Mediator.Send(command, CancellationToken.None);
         if (carriedOut.IsCompletedSuccessfully)
             return AnswerAsync(message, carriedOut.Result);
@@ -96,6 +102,20 @@ internal sealed class ClientConnection : SocketConnection
         Interlocked.Increment(ref inFlight);
         _ = ObserveAsync(message, carriedOut);
         return Volatile.Read(ref inFlight) < ConnectionLimits.MaxInFlight ? default : WaitForRoomAsync();
+    }
+
+    /// <summary>
+    /// Is waited for: what is said behind a new token is said by that one, and of several the last one counts.
+    /// </summary>
+    private async ValueTask RenewAsync(Message message, IRequest<Outcome> command)
+    {
+        Outcome outcome;
+        using (WithoutReading())
+            outcome = await OutcomeOfAsync(Services.Mediator.Send(command, CancellationToken.None)).ConfigureAwait(false);
+        // Ahead of the answer: who has that may do at once what it says.
+        if (outcome.Tie is RenewedToken renewed)
+            Renew(renewed.Token);
+        await AnswerAsync(message, outcome).ConfigureAwait(false);
     }
 
     /// <summary>Tells the host's handlers that it is connected.</summary>
@@ -168,20 +188,23 @@ internal sealed class ClientConnection : SocketConnection
 
     private async Task ObserveAsync(Message message, Task<Outcome> carriedOut)
     {
-        Outcome outcome;
+        await AnswerAsync(message, await OutcomeOfAsync(carriedOut).ConfigureAwait(false)).ConfigureAwait(false);
+        if (Interlocked.Decrement(ref inFlight) == ConnectionLimits.MaxInFlight / 2)
+            Interlocked.Exchange(ref roomInFlight, null)?.TrySetResult();
+    }
+
+    private async Task<Outcome> OutcomeOfAsync(Task<Outcome> carriedOut)
+    {
         try
         {
-            outcome = await carriedOut.ConfigureAwait(false);
+            return await carriedOut.ConfigureAwait(false);
         }
         catch (Exception fault)
         {
             // A bug of ours or of a library; the sender has to know that its message went nowhere.
             Services.Logger.CommandFailed(fault.GetType().Name);
-            outcome = Outcome.Rejected(Rejection.Internal);
+            return Outcome.Rejected(Rejection.Internal);
         }
-        await AnswerAsync(message, outcome).ConfigureAwait(false);
-        if (Interlocked.Decrement(ref inFlight) == ConnectionLimits.MaxInFlight / 2)
-            Interlocked.Exchange(ref roomInFlight, null)?.TrySetResult();
     }
 
     private async ValueTask WaitForRoomAsync()
@@ -197,16 +220,14 @@ internal sealed class ClientConnection : SocketConnection
 
     private ValueTask AnswerAsync(Message message, Outcome outcome)
     {
-        // Ahead of the answer: who has that may do at once what it says.
-        if (outcome.Tie is RenewedToken renewed)
-            Renew(renewed.Token);
         if (outcome.Cost > 0)
             Interlocked.Add(ref owed, outcome.Cost);
         if (outcome.Rejection is { } rejection)
         {
             Take(outcome.Tie);
             if (IsTraced)
-                Tell(TraceEvent.Refused(rejection, WithoutSecrets(MessageWriter.Write(message))));
+                Tell(TraceEvent.Refused(
+                    rejection, message.Cmd == RenewAccess.Name ? HiddenRenewal : MessageWriter.Write(message)));
             if (rejection is { IsForgiven: false } && rejection.Code == ErrorCode.InvalidMessage
                 && !Services.Limits.ReportInvalid)
             {
@@ -252,10 +273,14 @@ internal sealed class ClientConnection : SocketConnection
 
     private void Renew(Token token)
     {
-        Volatile.Write(ref sender, sender with { Access = token.Access, Token = token });
+        var before = sender;
+        // A full fence: whoever revokes looks at this after it is known, and here it is the other way round.
+        Interlocked.Exchange(ref sender, before with { Access = token.Access, Token = token });
         Term = TokenTerm.Of(token, Services);
         if (Heard is { } heard && heard.Permissions != token.Access.Permissions)
             Heard = heard with { Permissions = token.Access.Permissions };
+        if (Volatile.Read(ref ties) is { } tied)
+            tied.LetGoOf(group => !Sender.Reaches(group));
         // Revoked since it was looked at, when whoever closes connections saw the one before.
         if (Services.Credentials is { } credentials && !IsGranted(credentials))
             Close(CloseReason.CredentialRevoked);
@@ -276,9 +301,9 @@ internal sealed class ClientConnection : SocketConnection
         return Interlocked.CompareExchange(ref ties, made, null) ?? made;
     }
 
-    // Whoever traces a client sees what it says, and must not be able to be it.
+    // Of what could not be read, or was not: all tokens begin with these letters, and most renewals hold that name.
     private static byte[] WithoutSecrets(byte[] text) =>
-        text.AsSpan().IndexOf("auth.renew"u8) < 0 ? text : [.. "{\"cmd\":\"auth.renew\"}"u8];
+        text.AsSpan().IndexOf("auth.renew"u8) < 0 && text.AsSpan().IndexOf("eyJ"u8) < 0 ? text : HiddenRenewal;
 
     private ValueTask RejectAsync(Rejection rejection, string? id) =>
         Loop.SendAsync(this, Frame.Of(Services.Messages.Error(ClientId, GroupId, rejection, id)));

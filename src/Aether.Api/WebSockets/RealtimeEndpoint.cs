@@ -83,7 +83,7 @@ internal sealed class RealtimeEndpoint(
 
     private Task AdmitFoundAsync(HttpContext context, in Handshake handshake, FoundGrant found) => found.Grant is { } grant
         ? AdmitAsync(context, handshake, grant, keyAsked: credentials.Required)
-        : credentials.Refuse(context, found).ExecuteAsync(context);
+        : credentials.Refuse(found).ExecuteAsync(context);
 
     private async Task AskUsersAsync(HttpContext context, Handshake handshake)
     {
@@ -160,7 +160,7 @@ internal sealed class RealtimeEndpoint(
             // It may have been taken away while the host was asked, when nobody who closes connections saw this one.
             if (!connection.IsGranted(credentials))
             {
-                await credentials.Refuse(context).ExecuteAsync(context).ConfigureAwait(false);
+                await credentials.Refuse().ExecuteAsync(context).ConfigureAwait(false);
                 return;
             }
             var (attached, refusal) = await EnterAsync(connection, profile.Role, context.RequestAborted)

@@ -202,7 +202,7 @@ internal abstract partial class SocketConnection : Connection
     private void CheckTerm(TokenTerm token)
     {
         var now = Services.Time.GetUtcNow().UtcDateTime;
-        if (now >= token.EndsAt)
+        if (token.IsOver(now, Services.Credentials?.ClockSkew ?? TimeSpan.Zero))
             Close(CloseReason.CredentialRevoked);
         else if (Full && token.IsToBeTold(now))
             _ = Loop.SendAsync(this, Frame.Of(Services.Messages.Expiring(ClientId, GroupId, token.ExpiresAt))).AsTask();

@@ -11,10 +11,9 @@ internal sealed class TokenTerm
     private readonly DateTime tellAt;
     private bool told;
 
-    private TokenTerm(Token token, TimeSpan skew, DateTime now)
+    private TokenTerm(Token token, DateTime now)
     {
         ExpiresAt = token.ExpiresAt;
-        EndsAt = token.ExpiresAt + skew;
         var half = (token.ExpiresAt - now) / 2;
         tellAt = token.ExpiresAt - (half < Notice ? half : Notice);
     }
@@ -22,13 +21,13 @@ internal sealed class TokenTerm
     /// <summary>When the token ends (UTC).</summary>
     public DateTime ExpiresAt { get; }
 
-    /// <summary>When the connection does: the issuer's clock may be behind.</summary>
-    public DateTime EndsAt { get; }
-
     /// <summary>The term of a token; <see langword="null"/>: there is none.</summary>
     public static TokenTerm? Of(Token? token, ConnectionServices services) => token is null
         ? null
-        : new(token, services.Credentials?.ClockSkew ?? TimeSpan.Zero, services.Time.GetUtcNow().UtcDateTime);
+        : new(token, services.Time.GetUtcNow().UtcDateTime);
+
+    /// <summary>Whether the connection has to end: the issuer's clock may be behind.</summary>
+    public bool IsOver(DateTime now, TimeSpan skew) => now - skew >= ExpiresAt;
 
     /// <summary>Whether the end is near, and this is the first time that it is.</summary>
     public bool IsToBeTold(DateTime now)

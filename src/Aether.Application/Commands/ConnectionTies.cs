@@ -52,6 +52,19 @@ internal sealed class ConnectionTies(
         }
     }
 
+    /// <summary>It is told no longer of commands in these groups.</summary>
+    public void LetGoOf(Predicate<VisionId> isBeyond)
+    {
+        lock (sync)
+        {
+            foreach (var (key, watch) in watching.Where(one => isBeyond(one.Key.Group)).ToList())
+            {
+                watch.Dispose();
+                watching.Remove(key);
+            }
+        }
+    }
+
     /// <summary>The connection has ended.</summary>
     public void End()
     {

@@ -180,7 +180,7 @@ public interface IRealtime
     /// connections with one close with 4001 on every instance within 2 s, and new ones are refused. That cannot be undone.
     /// </summary>
     /// <param name="clientId">The client, their claim <c>sub</c>.</param>
-    /// <param name="issuedBefore">The time, which must not be in the future: <c>invalid_message</c>.</param>
+    /// <param name="issuedBefore">The time, at most a day ahead; else <c>invalid_message</c>.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ArgumentException">The id is no Vision ID; the text names it.</exception>
     Task<Outcome> RevokeTokens(

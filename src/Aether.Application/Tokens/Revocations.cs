@@ -42,15 +42,15 @@ internal sealed class Revocations
     public event Action? Changed;
 
     /// <summary>
-    /// For how long a revocation has to be known: a token of then may be of a clock that was ahead, lasts as long as one may,
-    /// and is good a little longer.
+    /// For how long a revocation has to be known: a token that it is about may be issued a day later yet, by a clock that is
+    /// ahead, lasts as long as one may, and is good a little longer.
     /// </summary>
     public TimeSpan Kept
     {
         get
         {
             var now = options();
-            return now.MaxLifetime.Value + (2 * now.ClockSkew.Value);
+            return now.MaxLifetime.Value + (2 * now.ClockSkew.Value) + Revocation.MaxAhead;
         }
     }
 

@@ -15,7 +15,7 @@ namespace Aether.Application.Tokens;
 internal sealed record RevokeTokens(string? TokenId, VisionId ClientId = default, DateTime? IssuedBefore = null)
     : IRequest<Answer<DateTime>>;
 
-/// <summary>It names either a token, or a client and a time that has been.</summary>
+/// <summary>It names either a token, or a client and a time.</summary>
 internal sealed class RevokeTokensValidator : AbstractValidator<RevokeTokens>
 {
     /// <summary>What has to be given.</summary>
@@ -24,13 +24,12 @@ internal sealed class RevokeTokensValidator : AbstractValidator<RevokeTokens>
     /// <summary>What goes with a client.</summary>
     public const string TimeRule = "is required beside sub";
 
-    /// <summary>What the time has to be.</summary>
-    public const string PastRule = "must not be in the future: only what was issued can be revoked";
+    /// <summary>What the time has to be: one that is far ahead would have to be remembered for longer than a token lasts.</summary>
+    public const string NearRule = "must be at most a day ahead";
 
     /// <summary>Adds the rules.</summary>
-    public RevokeTokensValidator(TimeProvider time, Func<TokenOptions>? options = null)
+    public RevokeTokensValidator(TimeProvider time)
     {
-        var otherwise = new TokenOptions();
         RuleFor(request => request.TokenId)
             .Must(static (request, id) => id is null != request.ClientId.IsEmpty && (id is null || request.IssuedBefore is null))
             .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("jti").WithMessage(EitherRule);
@@ -41,10 +40,8 @@ internal sealed class RevokeTokensValidator : AbstractValidator<RevokeTokens>
             .NotNull().When(static request => !request.ClientId.IsEmpty)
             .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("issued_before").WithMessage(TimeRule);
         RuleFor(request => request.IssuedBefore)
-            // The caller's clock may be ahead as far as the issuer's.
-            .Must(before => before is null
-                || before <= time.GetUtcNow().UtcDateTime + (options?.Invoke() ?? otherwise).ClockSkew.Value)
-            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("issued_before").WithMessage(PastRule);
+            .Must(before => before is null || before <= time.GetUtcNow().UtcDateTime + Revocation.MaxAhead)
+            .WithErrorCode(ErrorCode.InvalidMessage.Name).OverridePropertyName("issued_before").WithMessage(NearRule);
     }
 }
 

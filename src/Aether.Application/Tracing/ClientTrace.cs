@@ -86,7 +86,8 @@ internal sealed class ClientTrace : IMessageSink, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await left.CancelAsync().ConfigureAwait(false);
-        await asking.ConfigureAwait(false);
+        // Whatever became of it, nothing stays behind.
+        await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await OrderAsync(TimeSpan.Zero).ConfigureAwait(false);
         await bus.UnsubscribeAsync(ChannelName.Trace(id), CancellationToken.None).ConfigureAwait(false);
         left.Dispose();
@@ -131,9 +132,11 @@ internal sealed class ClientTrace : IMessageSink, IAsyncDisposable
                 && await mayGoOn().ConfigureAwait(false));
             why = time.GetElapsedTime(began) < Longest ? "no longer allowed" : "time";
         }
-        catch (OperationCanceledException) when (over.IsCancellationRequested)
+        catch (Exception)
         {
-            // The instance stops, or nobody reads this any longer.
+            // The instance stops, or nobody reads this any longer; or whether it is still allowed cannot be found out.
+            if (!over.IsCancellationRequested)
+                why = "no longer allowed";
         }
         // The last word waits for room; only whoever has left misses it.
         while (!left.IsCancellationRequested && !heard.Writer.TryWrite(Event("end", why)))

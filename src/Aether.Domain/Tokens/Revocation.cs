@@ -13,6 +13,9 @@ internal sealed record Revocation
     /// <summary>What the id of a token has to be, in words for an error message.</summary>
     public const string IdRule = "must be 1 to 256 characters, none of them a control character";
 
+    /// <summary>How far ahead the time may be that a client's tokens were issued before.</summary>
+    public static readonly TimeSpan MaxAhead = TimeSpan.FromDays(1);
+
     private Revocation()
     {
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using Aether.Infrastructure.Redis;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Tokens;
@@ -17,6 +18,9 @@ internal sealed class PublishedKeys : IDisposable
 
     /// <summary>After how long what was read is read again, so that what the issuer withdraws ends.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long what was read is good while it cannot be read again.</summary>
+    public static readonly TimeSpan MaxSilence = TimeSpan.FromDays(1);
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
@@ -60,19 +64,20 @@ internal sealed class PublishedKeys : IDisposable
     /// <returns><see langword="null"/>: the issuer cannot be asked, and may have one.</returns>
     public async ValueTask<SigningKey[]?> FindAsync(Predicate<SigningKey> wanted, CancellationToken cancellationToken)
     {
-        if (Find(wanted) is { Length: > 0 } found)
+        var found = Find(wanted);
+        if (found.Length == 0 || Age > MaxAge)
         {
-            if (time.GetElapsedTime(Volatile.Read(ref readAt)) > MaxAge)
-                _ = Ask();
-            return found;
+            await Ask().WaitAsync(cancellationToken).ConfigureAwait(false);
+            found = Find(wanted);
         }
-        await Ask().WaitAsync(cancellationToken).ConfigureAwait(false);
-        found = Find(wanted);
-        return found.Length == 0 && Volatile.Read(ref lastFailed) ? null : found;
+        // An issuer that is away for a moment takes nothing away; one that nobody has heard of for a day may have.
+        return Volatile.Read(ref lastFailed) && (found.Length == 0 || Age > MaxSilence) ? null : found;
     }
 
     /// <inheritdoc/>
     public void Dispose() => http.Dispose();
+
+    private TimeSpan Age => time.GetElapsedTime(Volatile.Read(ref readAt));
 
     private SigningKey[] Find(Predicate<SigningKey> wanted) => Array.FindAll(known ?? [], wanted);
 
@@ -131,6 +136,19 @@ internal sealed class PublishedKeys : IDisposable
 
     private static SigningKey? ToKey(JsonWebKey key)
     {
+        try
+        {
+            return ToKeyIfSound(key);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or CryptographicException)
+        {
+            // One that cannot be read takes no others with it.
+            return null;
+        }
+    }
+
+    private static SigningKey? ToKeyIfSound(JsonWebKey key)
+    {
         if (key.Use is not (null or "sig") || (key.KeyOps is { Count: > 0 } uses && !uses.Contains("verify")))
             return null;
         string? algorithm = key.Kty switch
@@ -152,7 +170,7 @@ internal static partial class PublishedKeysLog
 {
     [LoggerMessage(170, LogLevel.Warning,
         "The issuer's keys could not be read from Tokens:Jwks ({Error}, {Count} since the last report); tokens of other "
-        + "keys than those known are answered with 503",
+        + "keys than those known are answered with 503, and after a day all of its tokens",
         EventName = "JwksFailed")]
     public static partial void JwksFailed(this ILogger logger, string error, long count);
 }

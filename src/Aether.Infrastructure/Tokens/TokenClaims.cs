@@ -28,8 +28,9 @@ internal static class TokenClaims
             using var document = JsonDocument.Parse(payload, Strict);
             return Read(document.RootElement, signer);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The second for half of a character, which is no text.
             return null;
         }
     }
@@ -97,7 +98,7 @@ internal static class TokenClaims
     {
         id = TextOf(claims, "jti");
         // One that nobody could revoke is not taken for one without.
-        return claims.TryGetProperty("jti", out _) ? id is { Length: > 0 and <= Revocation.MaxIdLength } : true;
+        return claims.TryGetProperty("jti", out _) ? Revocation.IsTokenId(id) : true;
     }
 
     private static bool TryReadRole(JsonElement claims, out Role? role)

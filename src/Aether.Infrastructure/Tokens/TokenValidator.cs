@@ -137,12 +137,15 @@ internal sealed class TokenValidator
     private Token? ReadClaims(JsonWebToken read, string signer)
     {
         var token = TokenClaims.Read(Base64Url.DecodeFromChars(read.EncodedPayload), signer);
-        // What is revoked is remembered for as long as a token can last, and for no longer.
-        return token is not null
-            && token.ExpiresAt - (token.IssuedAt ?? time.GetUtcNow().UtcDateTime)
-                <= options.MaxLifetime.Value + options.ClockSkew.Value
-            ? token
-            : null;
+        if (token is null)
+            return null;
+        var (now, skew) = (time.GetUtcNow().UtcDateTime, options.ClockSkew.Value);
+        // What is revoked is remembered for as long as a token can last, and for no longer; and a token of tomorrow would
+        // not be among those that were issued before today.
+        return token.IssuedAt > now + skew
+            || token.ExpiresAt - (token.IssuedAt ?? now) > options.MaxLifetime.Value + skew
+            ? null
+            : token;
     }
 
     // One text for all tokens of a key: each connection keeps it.

@@ -195,8 +195,48 @@ public sealed class TokenTests(TokenTests.Site site) : IClassFixture<TokenTests.
         Assert.Equal(status, (int)answer.StatusCode);
     }
 
+    [Theory]
+    [InlineData("c1", "cross_group", 202)]
+    [InlineData("c2", "cross_group", 403)]
+    [InlineData("aether", "cross_group", 403)]
+    [InlineData("c2", "admin", 202)]
+    [InlineData("aether", "admin", 202)]
+    public async Task Message_OverHttp_IsFromWhoTheTokenIsOf_UnlessItIsAnOperators(string from, string permission, int status)
+    {
+        string token = TokenMaker.Make(TokenMaker.Claims("c1", null, "*", permission), "k");
+        Assert.Equal(status, await PostAsync("/v3/messages", Json.Message(from, group: "g", msg: "hello"), token));
+    }
+
     [Fact]
-    public async Task Trace_ShowsNoToken()
+    public async Task Command_OverHttp_IsOfWhoTheTokenIsOf()
+    {
+        string sub = "u" + Guid.NewGuid().ToString("N")[..8];
+        string token = TokenMaker.Make(TokenMaker.Claims(sub, null, "*", "cross_group"), "k");
+        await using var member = await ConnectAsync(site.A, Good());
+        await UntilAsync(member, "welcome");
+        const string To = "\"cmd\":\"go\",\"to\":[\"c1\"]";
+        Assert.Equal(403, await PostAsync("/v3/groups/g/commands", "{\"from_id\":\"c2\"," + To + "}", token));
+        Assert.Equal(201, await PostAsync("/v3/groups/g/commands", "{" + To + "}", token));
+        Assert.Equal(sub, (await UntilAsync(member, message => message.Text("cmd") == "go")).Text("from_id"));
+    }
+
+    [Fact]
+    public async Task OfTwoRenewals_TheLastCounts()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            await using var client = await ConnectAsync(site.A, Good());
+            await client.SendAsync(Renew(Good(permissions: "broadcast"), "r1"));
+            await client.SendAsync(Renew(Good(), "r2"));
+            await client.SendAsync(Json.Message("c1", "broadcast", msg: "to all", id: "b1"));
+            Assert.True((await UntilAsync(client, message => message.Text("reply_to") == "b1")).IsError("forbidden"));
+        }
+    }
+
+    [Theory]
+    [InlineData("auth.renew")]
+    [InlineData("auth\\u002erenew")]
+    public async Task Trace_ShowsNoToken(string name)
     {
         string sub = "t" + Guid.NewGuid().ToString("N")[..8];
         string next = Good(claims => claims["sub"] = sub);
@@ -205,7 +245,7 @@ public sealed class TokenTests(TokenTests.Site site) : IClassFixture<TokenTests.
         using var http = new HttpClient { BaseAddress = site.A.Address };
         http.DefaultRequestHeaders.Add("X-Aether-API-Key", Key);
         await using var trace = await TraceReader.OpenAsync(http, "g", sub);
-        await client.SendAsync(Renew(next, "r1", from: sub));
+        await client.SendAsync(Renew(next, "r1", from: sub).Replace("auth.renew", name, StringComparison.Ordinal));
         await UntilAsync(client, "reply");
         string seen = (await trace.NextAsync("sent", "auth.renew")).GetRawText();
         Assert.DoesNotContain(next.Split('.')[2], seen, StringComparison.Ordinal);
@@ -242,6 +282,15 @@ public sealed class TokenTests(TokenTests.Site site) : IClassFixture<TokenTests.
         http.DefaultRequestHeaders.Add(header.Name, header.Value);
         using var answer = await http.PostAsJsonAsync("/v3/revocations", body, TestContext.Current.CancellationToken);
         return answer.StatusCode;
+    }
+
+    private async Task<int> PostAsync(string path, string body, string token)
+    {
+        using var http = new HttpClient { BaseAddress = site.A.Address };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        using var answer = await http.PostAsync(path, content, TestContext.Current.CancellationToken);
+        return (int)answer.StatusCode;
     }
 
     private static Task<JsonElement> UntilAsync(TestClient client, string cmd) =>

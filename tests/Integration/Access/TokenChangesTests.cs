@@ -39,6 +39,18 @@ public sealed class TokenChangesTests
     }
 
     [Fact]
+    public async Task Connection_IsClosed_WhenLessPatienceIsHadWithItsIssuersClock()
+    {
+        using var host = HttpHost.Open(settings: [.. Tokens, ("Tokens:ClockSkew", "300")]);
+        var claims = TokenMaker.Claims();
+        claims["exp"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 10;
+        using var socket = await ConnectAsync(host, TokenMaker.Make(claims, "k"));
+        await AssertStaysAsync(socket);
+        Change(host, ("Tokens:ClockSkew", "5"));
+        Assert.Equal(4001, await socket.ReceiveCloseAsync());
+    }
+
+    [Fact]
     public async Task Connection_Stays_WhileKeysAreRotated_UntilItsOwnIsGone()
     {
         using var host = Open();

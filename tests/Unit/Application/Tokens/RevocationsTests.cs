@@ -156,11 +156,11 @@ public sealed class RevocationsTests
     public async Task Memory_HoldsWhatWasRevoked_AsLongAsATokenOfThenMayBeGood()
     {
         store.Add(Revocation.Of("young"));
-        store.Add(Revocation.Of("old") with { Age = TimeSpan.FromMinutes(30) });
-        store.Add(Revocation.Of(Some.Client, Tokens.Issued) with { Age = TimeSpan.FromMinutes(30) });
-        store.Add(Revocation.Of("too old") with { Age = TimeSpan.FromMinutes(61) });
+        store.Add(Revocation.Of("old") with { Age = Revocation.MaxAhead + TimeSpan.FromMinutes(30) });
+        store.Add(Revocation.Of(Some.Client, Tokens.Issued) with { Age = Revocation.MaxAhead + TimeSpan.FromMinutes(30) });
+        store.Add(Revocation.Of("too old") with { Age = Revocation.MaxAhead + TimeSpan.FromMinutes(61) });
         await revocations.ReadAsync(Cancellation);
-        Assert.Equal((TimeSpan.FromMinutes(61), 3), (revocations.Kept, revocations.Count));
+        Assert.Equal((TimeSpan.FromMinutes(61) + Revocation.MaxAhead, 3), (revocations.Kept, revocations.Count));
 
         time.Advance(TimeSpan.FromMinutes(30.9));
         await revocations.ReadAsync(Cancellation);
@@ -171,7 +171,7 @@ public sealed class RevocationsTests
         Assert.Equal(1, revocations.Count);
         // Whatever the settings are by now.
         options.MaxLifetime = Duration.FromSeconds(60);
-        time.Advance(TimeSpan.FromMinutes(1));
+        time.Advance(Revocation.MaxAhead);
         await revocations.ReadAsync(Cancellation);
         Assert.Equal(0, revocations.Count);
     }
@@ -179,7 +179,7 @@ public sealed class RevocationsTests
     [Fact]
     public async Task Memory_HoldsAClient_FromTheLastTimeItWasRevoked()
     {
-        store.Add(Revocation.Of(Some.Client, Tokens.Issued) with { Age = TimeSpan.FromMinutes(60) });
+        store.Add(Revocation.Of(Some.Client, Tokens.Issued) with { Age = Revocation.MaxAhead + TimeSpan.FromMinutes(60) });
         store.Add(Revocation.Of(Some.Client, Tokens.Issued.AddMinutes(-1)));
         await revocations.ReadAsync(Cancellation);
         time.Advance(TimeSpan.FromMinutes(30));
@@ -197,7 +197,10 @@ public sealed class RevocationsTests
         Revocations[] others = [new(store, time, () => options), new(store, time, () => options)];
         store.Add(Revocation.Of("t1"));
         store.Add(Revocation.Of(Some.Client, Tokens.Issued));
-        store.Add(Revocation.Of(Some.OtherClient, Tokens.Issued) with { Age = TimeSpan.FromMinutes(50) });
+        store.Add(Revocation.Of(Some.OtherClient, Tokens.Issued) with
+        {
+            Age = Revocation.MaxAhead + TimeSpan.FromMinutes(50),
+        });
         await revocations.ReadAsync(Cancellation);
         foreach (var other in others)
             Assert.True(await other.ReadAsync(Cancellation));

@@ -112,6 +112,27 @@ public sealed class TraceTests
         Assert.Equal(("end", why), (told[^1].GetProperty("event").GetString(), told[^1].GetProperty("reason").GetString()));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ClientTrace_EndsAndLeavesNothingBehind_GivenThatNobodyKnowsWhetherItIsAllowed(bool isCanceled)
+    {
+        var trace = await new ClientTraces(bus, messages, time).BeginAsync(
+            Some.Group,
+            Some.Client,
+            () => throw (isCanceled ? new OperationCanceledException() : new InvalidOperationException()),
+            CancellationToken.None);
+        var reading = ReadAllAsync(trace!);
+        await PublishedAsync(1);
+        time.Advance(TimeSpan.FromSeconds(1));
+
+        var told = await reading.WaitAsync(Patience, Cancellation);
+        await trace!.DisposeAsync();
+
+        Assert.Equal("no longer allowed", told[^1].GetProperty("reason").GetString());
+        Assert.Equal(TimeSpan.Zero, TraceOrder.Of(published[^1])!.Lease);
+    }
+
     [Fact]
     public async Task ClientTrace_AsksAgain_AndTakesItBackWhenNobodyLooksAnyLonger()
     {
