@@ -87,14 +87,14 @@ internal static class HttpApi
             .WithSummary("Send a message")
             .WithDescription(
                 "For code that has no connection. A message to a group, or to a client in it, needs the permission "
-                + "admin or cross_group and a key that is good for the group; a broadcast needs broadcast.")
+                + "admin or cross_group and a key or token that is good for the group; a broadcast needs broadcast.")
             .Produces<Published>(StatusCodes.Status202Accepted)
             .Refuses(400, 401, 403, 409, 413, 415, 503);
         api.MapMethods(GroupsRoute, Reading, directory.ReadGroupsAsync)
             .WithTags("Groups")
             .WithSummary("Read which groups there are")
             .WithDescription(
-                "Those that have members, on all instances, by id, and how many each has. A key that is limited to groups "
+                "Those that have members, on all instances, by id, and how many each has. A key or token that is limited to groups "
                 + "sees only these. Needs the permission admin.")
             .Produces<Groups>()
             .Refuses(400, 401, 403, 503);
@@ -195,7 +195,7 @@ internal static class HttpApi
 
     private static void MapCommands(RouteGroupBuilder api, CommandsApi commands)
     {
-        const string Needs = " Needs the permission admin or cross_group, and a key that is good for the group.";
+        const string Needs = " Needs the permission admin or cross_group, and a key or token that is good for the group.";
         api.MapPost(CommandsRoute, commands.StartAsync)
             .WithTags("Commands")
             .WithSummary("Give a command")

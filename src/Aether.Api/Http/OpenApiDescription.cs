@@ -19,7 +19,8 @@ internal static partial class OpenApiDescription
     public const string DocumentName = "aether";
 
     private const string Json = "application/json";
-    private const string Scheme = "ApiKey";
+    private const string KeyScheme = "ApiKey";
+    private const string TokenScheme = "Token";
 
     public static void Configure(OpenApiOptions options)
     {
@@ -43,15 +44,28 @@ internal static partial class OpenApiDescription
         // Nothing but this instance's own paths. Whoever sends the document knows what is in front of them.
         document.Servers = [];
         WithoutPrefix(document);
-        document.AddComponent(Scheme, new OpenApiSecurityScheme
+        document.AddComponent(KeyScheme, new OpenApiSecurityScheme
         {
             Type = SecuritySchemeType.ApiKey,
             In = ParameterLocation.Header,
             Name = ShownCredential.KeyHeader,
             Description =
-                "Needed where API keys are configured. Where none are, only callers on the same machine are served.",
+                "This or a token is needed where API keys or tokens are configured, and not both. Where neither are, only "
+                + "callers on the same machine are served.",
         });
-        document.Security = [new() { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] }, new()];
+        document.AddComponent(TokenScheme, new OpenApiSecurityScheme
+        {
+            Type = SecuritySchemeType.Http,
+            Scheme = "bearer",
+            BearerFormat = "JWT",
+            Description = "In place of an API key, where tokens are configured: it grants what a key with its claims would.",
+        });
+        document.Security =
+        [
+            new() { [new OpenApiSecuritySchemeReference(KeyScheme, document)] = [] },
+            new() { [new OpenApiSecuritySchemeReference(TokenScheme, document)] = [] },
+            new(),
+        ];
         document.AddComponent("Message", MessageSchema(document));
 
         CompleteCommands(document);

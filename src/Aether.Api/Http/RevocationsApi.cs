@@ -35,7 +35,7 @@ internal sealed class RevocationsApi(
         if (!access.Has(Permissions.Admin))
             return Problems.NeedsAdmin();
         if (access.Groups is not null)
-            return Problems.Forbidden("this needs a key that is good for every group: a token may be of any");
+            return Problems.Forbidden("this needs a key or token that is good for every group: what is revoked may be of any");
         if (JsonBody.Refuse(context) is { } unsupported)
             return unsupported;
         if (await JsonBody.ReadAsync(context.Request, maxBytes, cancellationToken).ConfigureAwait(false) is not { } body)
