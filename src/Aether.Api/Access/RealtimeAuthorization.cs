@@ -4,7 +4,7 @@ namespace Aether.Api.Access;
 
 /// <summary>
 /// Turns a request into what its user may do. It is asked for each handshake of a WebSocket and each request of the HTTP
-/// API that shows no API key, and nothing is remembered for the next one.
+/// API that shows neither an API key nor a token of ours, and nothing is remembered for the next one.
 /// </summary>
 /// <param name="context">The request. Its services are those of its scope.</param>
 /// <param name="groupId">The group it is about; <see langword="null"/>: none in particular.</param>

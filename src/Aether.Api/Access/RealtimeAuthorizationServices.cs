@@ -6,7 +6,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class RealtimeAuthorizationServices
 {
     /// <summary>
-    /// Asks the host about everybody who shows no API key. Nobody is let in without being asked any more, and programs of
+    /// Asks the host about everybody who shows neither an API key nor a token of ours. Nobody is let in without being asked any more, and programs of
     /// the same machine neither.
     /// </summary>
     /// <param name="services">The host's services.</param>

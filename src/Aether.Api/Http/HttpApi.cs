@@ -94,8 +94,8 @@ internal static class HttpApi
             .WithTags("Groups")
             .WithSummary("Read which groups there are")
             .WithDescription(
-                "Those that have members, on all instances, by id, and how many each has. A key or token that is limited to groups "
-                + "sees only these. Needs the permission admin.")
+                "Those that have members, on all instances, by id, and how many each has. A key or token that is limited "
+                + "to groups sees only these. Needs the permission admin.")
             .Produces<Groups>()
             .Refuses(400, 401, 403, 503);
         api.MapMethods(InstancesRoute, Reading, directory.ReadInstancesAsync)
