@@ -6,8 +6,8 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class RealtimeAuthorizationServices
 {
     /// <summary>
-    /// Asks the host about everybody who shows neither an API key nor a token of ours. Nobody is let in without being asked any more, and programs of
-    /// the same machine neither.
+    /// Asks the host about everybody who shows neither an API key nor a token of ours. Nobody is let in without being asked
+    /// any more, and programs of the same machine neither.
     /// </summary>
     /// <param name="services">The host's services.</param>
     /// <param name="authorize">Whom to ask.</param>
