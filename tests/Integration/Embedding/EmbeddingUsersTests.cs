@@ -225,6 +225,31 @@ public sealed class EmbeddingUsersTests
             () => services.AddRealtimeAuthorization((_, _, _) => new(RealtimeAuthorization.Grant())));
     }
 
+    [Theory]
+    [InlineData(TokenMaker.Issuer, TokenMaker.Secret, 426, false)]
+    // Ours and no good: whatever the host would say.
+    [InlineData(TokenMaker.Issuer, "another-secret-0123456789-0123456789", 401, false)]
+    // The host's own, as far as we know.
+    [InlineData("https://host.example", TokenMaker.Secret, 426, true)]
+    public async Task BearerToken_IsOurs_GivenThatItNamesOurIssuer(string issuer, string secret, int status, bool isAsked)
+    {
+        decide = (_, _, _) => RealtimeAuthorization.Grant();
+        await using var host = await StartAsync(options =>
+        {
+            (options.Tokens.Issuer, options.Tokens.Audience) = (TokenMaker.Issuer, TokenMaker.Audience);
+            options.Tokens.Keys.Add(new() { Algorithm = "HS256", Secret = TokenMaker.Secret });
+        });
+        var claims = TokenMaker.Claims();
+        claims["iss"] = issuer;
+        using var client = host.CreateClient();
+        client.DefaultRequestHeaders.Authorization = new("Bearer", TokenMaker.Make(claims, secret: secret));
+
+        using var answer = await client.GetAsync(Socket, Cancellation);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal(isAsked, !asked.IsEmpty);
+    }
+
     [Fact]
     public void Grant_RefusesWhatThereIsNot()
     {
