@@ -212,11 +212,12 @@ public sealed class TokenTests(TokenTests.Site site) : IClassFixture<TokenTests.
     {
         string sub = "u" + Guid.NewGuid().ToString("N")[..8];
         string token = TokenMaker.Make(TokenMaker.Claims(sub, null, "*", "cross_group"), "k");
-        await using var member = await ConnectAsync(site.A, Good());
+        string worker = "w" + sub;
+        await using var member = await ConnectAsync(site.A, Good(claims => claims["sub"] = worker), worker);
         await UntilAsync(member, "welcome");
-        const string To = "\"cmd\":\"go\",\"to\":[\"c1\"]";
-        Assert.Equal(403, await PostAsync("/v3/groups/g/commands", "{\"from_id\":\"c2\"," + To + "}", token));
-        Assert.Equal(201, await PostAsync("/v3/groups/g/commands", "{" + To + "}", token));
+        string what = $"\"cmd\":\"go\",\"to\":[\"{worker}\"]";
+        Assert.Equal(403, await PostAsync("/v3/groups/g/commands", "{\"from_id\":\"c2\"," + what + "}", token));
+        Assert.Equal(201, await PostAsync("/v3/groups/g/commands", "{" + what + "}", token));
         Assert.Equal(sub, (await UntilAsync(member, message => message.Text("cmd") == "go")).Text("from_id"));
     }
 

@@ -74,7 +74,7 @@ public sealed class HttpCrossOriginTests
     [InlineData(Path)]
     [InlineData("/v3/ws/group/a*/client/c1")]
     [InlineData("/v3/ws/elsewhere")]
-    public async Task Preflight_AllowsTheKey_OnEveryPath(string path)
+    public async Task Preflight_AllowsTheCredential_OnEveryPath(string path)
     {
         using var host = HttpHost.WithKeys();
 
@@ -82,7 +82,7 @@ public sealed class HttpCrossOriginTests
 
         Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
         Assert.Equal(
-            ("*", "GET", "X-Aether-API-Key", "600"),
+            ("*", "GET", "X-Aether-API-Key, Authorization", "600"),
             (
                 Header(response, "Access-Control-Allow-Origin"),
                 Header(response, "Access-Control-Allow-Methods"),
