@@ -246,6 +246,7 @@ public sealed class TokenTests(TokenTests.Site site) : IClassFixture<TokenTests.
         using var http = new HttpClient { BaseAddress = site.A.Address };
         http.DefaultRequestHeaders.Add("X-Aether-API-Key", Key);
         await using var trace = await TraceReader.OpenAsync(http, "g", sub);
+        await trace.NextAsync("connected");
         await client.SendAsync(Renew(next, "r1", from: sub).Replace("auth.renew", name, StringComparison.Ordinal));
         await UntilAsync(client, "reply");
         string seen = (await trace.NextAsync("sent", "auth.renew")).GetRawText();
