@@ -150,7 +150,8 @@ public sealed class LegacyInstancesTests(TwoInstances instances) : IClassFixture
             commands.Count(command =>
                 command.Contains("\"PUBLISH\" \"channel:ws\"", StringComparison.Ordinal) && !IsTrial(command)));
         var names = RedisMonitor.NamesOf(commands);
-        Assert.Equal(2, names.RemoveWhere(name => name.StartsWith("ws:probe:", StringComparison.Ordinal)));
+        // One of each instance, and another one whenever it has waited long enough to doubt its connection.
+        Assert.True(names.RemoveWhere(name => name.StartsWith("ws:probe:", StringComparison.Ordinal)) >= 2);
         // And what each instance says of itself beside its lease, and asks: whether something is due, or ends, for anybody.
         Assert.Equal(
             ["ws:due", "ws:ends", "ws:leases"],
