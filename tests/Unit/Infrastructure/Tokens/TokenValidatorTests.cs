@@ -148,9 +148,19 @@ public sealed class TokenValidatorTests : IDisposable
             $"{parts[0]}.{parts[1]}",
             // The public key taken for a secret: what everybody has.
             TokenMaker.Make(claims, "rsa", secret: pem),
-            TokenMaker.Make(claims, "secret", "HS512"),
-            maker.MakeRsa(claims, "rsa", "RS512"),
-            maker.MakeRsa(claims, "rsa", "PS256"),
+            // Signed as they say, and with the right key: but it is for another algorithm.
+            TokenMaker.Sign(
+                TokenMaker.Header("HS384", "secret"),
+                claims.ToJsonString(),
+                data => HMACSHA384.HashData(Encoding.UTF8.GetBytes(TokenMaker.Secret), data)),
+            TokenMaker.Sign(
+                TokenMaker.Header("RS512", "rsa"),
+                claims.ToJsonString(),
+                data => maker.Rsa.SignData(data, HashAlgorithmName.SHA512, RSASignaturePadding.Pkcs1)),
+            TokenMaker.Sign(
+                TokenMaker.Header("PS256", "rsa"),
+                claims.ToJsonString(),
+                data => maker.Rsa.SignData(data, HashAlgorithmName.SHA256, RSASignaturePadding.Pss)),
             maker.MakeRsa(claims, "ec"),
             maker.MakeEc(claims, "rsa"),
             maker.MakeRsa(claims, "nobody"),
