@@ -111,7 +111,16 @@ internal sealed class ClientConnection : SocketConnection
     {
         Outcome outcome;
         using (WithoutReading())
-            outcome = await OutcomeOfAsync(Services.Mediator.Send(command, CancellationToken.None)).ConfigureAwait(false);
+        {
+            try
+            {
+                outcome = await Services.Mediator.Send(command, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (Exception fault)
+            {
+                outcome = Failed(fault);
+            }
+        }
         // Ahead of the answer: who has that may do at once what it says.
         if (outcome.Tie is RenewedToken renewed)
             Renew(renewed.Token);
@@ -188,23 +197,25 @@ internal sealed class ClientConnection : SocketConnection
 
     private async Task ObserveAsync(Message message, Task<Outcome> carriedOut)
     {
-        await AnswerAsync(message, await OutcomeOfAsync(carriedOut).ConfigureAwait(false)).ConfigureAwait(false);
+        Outcome outcome;
+        try
+        {
+            outcome = await carriedOut.ConfigureAwait(false);
+        }
+        catch (Exception fault)
+        {
+            outcome = Failed(fault);
+        }
+        await AnswerAsync(message, outcome).ConfigureAwait(false);
         if (Interlocked.Decrement(ref inFlight) == ConnectionLimits.MaxInFlight / 2)
             Interlocked.Exchange(ref roomInFlight, null)?.TrySetResult();
     }
 
-    private async Task<Outcome> OutcomeOfAsync(Task<Outcome> carriedOut)
+    // A bug of ours or of a library; the sender has to know that its message went nowhere.
+    private Outcome Failed(Exception fault)
     {
-        try
-        {
-            return await carriedOut.ConfigureAwait(false);
-        }
-        catch (Exception fault)
-        {
-            // A bug of ours or of a library; the sender has to know that its message went nowhere.
-            Services.Logger.CommandFailed(fault.GetType().Name);
-            return Outcome.Rejected(Rejection.Internal);
-        }
+        Services.Logger.CommandFailed(fault.GetType().Name);
+        return Outcome.Rejected(Rejection.Internal);
     }
 
     private async ValueTask WaitForRoomAsync()
