@@ -12,9 +12,6 @@ internal sealed class ApiKeys(IEnumerable<ApiKeyOptions> options)
 {
     private readonly Key[] keys = [.. options.Select(ToKey)];
 
-    /// <summary>Whether there are any.</summary>
-    public bool Exist => keys.Length > 0;
-
     /// <summary>What a key grants; <see langword="null"/>: it is none.</summary>
     public Grant? Find(byte[] key)
     {

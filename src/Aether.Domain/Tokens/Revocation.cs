@@ -46,11 +46,6 @@ internal sealed record Revocation
     public static Revocation Of(VisionId subject, DateTime issuedBefore) =>
         new() { Subject = subject, IssuedBefore = RoundUp(issuedBefore) };
 
-    /// <summary>Whether it takes this one back. A token that does not say when it was issued may be any.</summary>
-    public bool Covers(Token token) => TokenId is null
-        ? token.Subject == Subject && (token.IssuedAt is not { } issued || issued < IssuedBefore)
-        : token.Id == TokenId;
-
     private static DateTime RoundUp(DateTime time)
     {
         long beyond = time.Ticks % TimeSpan.TicksPerMillisecond;
