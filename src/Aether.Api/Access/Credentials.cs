@@ -85,7 +85,7 @@ internal sealed class Credentials : IDisposable
 
     /// <summary>Whether a token that was good still is, in this group.</summary>
     public bool StillGrants(Token token, VisionId group) =>
-        tokens.StillTrusts(token) && !revocations.IsKnown(token) && token.Access.Covers(group);
+        IsGood(token) && token.Access.Covers(group);
 
     /// <summary>Whether what let a legacy connection in is still good for its group.</summary>
     public bool StillGrants(Grant grant, VisionId group) => AccessNow(grant)?.Covers(group) ?? false;
@@ -123,10 +123,12 @@ internal sealed class Credentials : IDisposable
     private static bool ReachesOthers(Domain.Access access) =>
         (access.Permissions & (Permissions.CrossGroup | Permissions.Admin)) != Permissions.None;
 
+    private bool IsGood(Token token) => tokens.StillTrusts(token) && !revocations.IsKnown(token);
+
     private Domain.Access? AccessNow(Grant grant)
     {
         if (grant.Token is { } token)
-            return tokens.StillTrusts(token) && !revocations.IsKnown(token) ? token.Access : null;
+            return IsGood(token) ? token.Access : null;
         if (grant.Credential == Grant.OfHost)
             return Domain.Access.Full;
         if (grant.Credential.Length > 0)
@@ -138,8 +140,7 @@ internal sealed class Credentials : IDisposable
     {
         public ApiKeys Keys { get; } = new(options.ApiKeys);
 
-        public bool Required { get; } =
-            options.ApiKeys.Count > 0 || options.Tokens.Keys.Count > 0 || options.Tokens.Jwks.Length > 0;
+        public bool Required { get; } = LiveOptions.AsksForCredentials(options);
 
         public Grant Anonymous { get; } =
             new("", new Domain.Access(PermissionNames.Parse(options.AnonymousPermissions ?? ["broadcast"])));

@@ -49,6 +49,10 @@ internal sealed class LiveOptions : IDisposable
     /// <summary>The newest options that were valid.</summary>
     public RealtimeOptions Current => current;
 
+    /// <summary>Whether these options ask for a credential.</summary>
+    public static bool AsksForCredentials(RealtimeOptions options) =>
+        options.ApiKeys.Count > 0 || options.Tokens.Keys.Count > 0 || options.Tokens.Jwks.Length > 0;
+
     public void Dispose()
     {
         timer.Dispose();
@@ -139,9 +143,6 @@ internal sealed class LiveOptions : IDisposable
         : current.AnonymousPermissions is not null && next.AnonymousPermissions is null
             ? nameof(next.AnonymousPermissions)
         : KeyWithoutItsGroups(next);
-
-    private static bool AsksForCredentials(RealtimeOptions options) =>
-        options.ApiKeys.Count > 0 || options.Tokens.Keys.Count > 0 || options.Tokens.Jwks.Length > 0;
 
     // "Everywhere" is what is left when the limit is lost; whoever means it can write *.
     private string? KeyWithoutItsGroups(RealtimeOptions next)

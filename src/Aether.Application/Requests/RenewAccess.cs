@@ -3,6 +3,7 @@ using Aether.Application.Pipeline;
 using Aether.Application.Tokens;
 using Aether.Application.Wire;
 using Aether.Domain;
+using Aether.Domain.Tokens;
 
 namespace Aether.Application.Requests;
 
@@ -22,16 +23,14 @@ internal sealed record RenewAccess(Sender Sender, Message Message) : IMessageCom
 internal sealed class RenewAccessHandler(TokenChecks checks, ServerMessages messages)
     : ServerRequestHandler<RenewAccess>(messages)
 {
-    private const int MaxLength = 16_384;
-
     /// <inheritdoc/>
     protected override async Task<Outcome> AnswerAsync(
         RenewAccess request, JsonElement payload, CancellationToken cancellationToken)
     {
         if (!checks.AreOn)
             return Outcome.Rejected(Refusals.Unknown);
-        if (payload.Text("token") is not { Length: > 0 and <= MaxLength } shown)
-            return Outcome.Rejected(Refusals.Of("payload.token", $"must be a token, at most {MaxLength} characters"));
+        if (payload.Text("token") is not { Length: > 0 and <= Token.MaxLength } shown)
+            return Outcome.Rejected(Refusals.Of("payload.token", $"must be a token, at most {Token.MaxLength} characters"));
         if (request.Sender.Token is null)
             return Forbid("this connection was not opened with a token");
         var check = await checks.CheckAsync(shown, cancellationToken).ConfigureAwait(false);

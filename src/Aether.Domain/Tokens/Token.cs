@@ -15,4 +15,8 @@ internal sealed record Token(
     DateTime ExpiresAt,
     Access Access,
     Role? Role,
-    string Signer);
+    string Signer)
+{
+    /// <summary>The longest that is looked at, in characters.</summary>
+    public const int MaxLength = 16_384;
+}

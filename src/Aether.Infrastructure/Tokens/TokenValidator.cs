@@ -14,9 +14,6 @@ namespace Aether.Infrastructure.Tokens;
 /// </summary>
 internal sealed class TokenValidator
 {
-    /// <summary>The longest token that is looked at, in characters.</summary>
-    public const int MaxLength = 16_384;
-
     // The library also takes padding, and what else decodes to the same.
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
@@ -91,7 +88,7 @@ internal sealed class TokenValidator
 
     private static JsonWebToken? Read(string token)
     {
-        if (token.Length is 0 or > MaxLength || token.AsSpan().ContainsAnyExcept(Allowed))
+        if (token.Length is 0 or > Token.MaxLength || token.AsSpan().ContainsAnyExcept(Allowed))
             return null;
         try
         {
@@ -110,7 +107,7 @@ internal sealed class TokenValidator
 
     private async ValueTask<bool> IsGoodAsync(JsonWebToken token, SigningKey key)
     {
-        handler ??= new JsonWebTokenHandler { MaximumTokenSizeInBytes = MaxLength };
+        handler ??= new JsonWebTokenHandler { MaximumTokenSizeInBytes = Token.MaxLength };
         var result = await handler.ValidateTokenAsync(token, new TokenValidationParameters
         {
             IssuerSigningKey = key.Key,

@@ -180,7 +180,7 @@ public sealed class TokenValidatorTests : IDisposable
             "a.b.c",
             "",
             "x",
-            new string('a', TokenValidator.MaxLength + 1),
+            new string('a', Token.MaxLength + 1),
         ];
         Assert.NotNull(await FindAsync(options, good));
         foreach (string token in bad)
