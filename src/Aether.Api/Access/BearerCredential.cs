@@ -3,8 +3,7 @@ using System.Text;
 namespace Aether.Api.Access;
 
 /// <summary>
-/// What stands behind <c>Bearer</c>: a token, or the key, which scrapers of metrics send so that keep their credential in a
-/// file.
+/// What stands behind <c>Bearer</c>: a token, or the key of a scraper of metrics that keeps its credential in a file.
 /// </summary>
 internal static class BearerCredential
 {

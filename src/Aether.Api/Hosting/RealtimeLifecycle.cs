@@ -110,13 +110,14 @@ internal sealed class RealtimeLifecycle(
 
     private string WhatIsAsked()
     {
-        string[] asked =
-        [
-            .. options.Value.ApiKeys.Count > 0 ? [$"API keys ({options.Value.ApiKeys.Count})"] : Array.Empty<string>(),
-            .. credentials.HasTokens ? ["tokens"] : Array.Empty<string>(),
-            .. users.Exist ? ["the host's users"] : Array.Empty<string>(),
-        ];
-        return asked.Length > 0 ? string.Join(" and ", asked) : "none asked, anybody may connect";
+        var asked = new List<string>();
+        if (options.Value.ApiKeys.Count > 0)
+            asked.Add($"API keys ({options.Value.ApiKeys.Count})");
+        if (credentials.HasTokens)
+            asked.Add("tokens");
+        if (users.Exist)
+            asked.Add("the host's users");
+        return asked.Count > 0 ? string.Join(" and ", asked) : "none asked, anybody may connect";
     }
 
     private void CloseRevoked()

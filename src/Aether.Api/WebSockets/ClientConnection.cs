@@ -45,9 +45,9 @@ internal sealed class ClientConnection : SocketConnection
         ConnectionServices services, Sender sender, Profile profile, Grant grant, DeliveryLoop loop, Action abort)
         : base(services, sender.ClientId, sender.GroupId, profile, loop, abort)
     {
-        this.sender = grant.Token is null ? sender : sender with { Token = grant.Token };
+        this.sender = sender;
         this.grant = grant;
-        Term = TokenTerm.Of(grant.Token, services);
+        Term = TokenTerm.Of(sender.Token, services);
         answers = new TokenBucket(services.Limits.AnswersBurst, services.Clock.NowMs);
     }
 

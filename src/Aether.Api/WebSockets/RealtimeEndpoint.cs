@@ -135,7 +135,10 @@ internal sealed class RealtimeEndpoint(
             return Problems.WriteAsync(
                 context, StatusCodes.Status426UpgradeRequired, "Upgrade required", "this is a WebSocket endpoint");
         }
-        var sender = new Sender(handshake.Client, handshake.Group, grant.Access, handshake.Profile.Role);
+        var sender = new Sender(handshake.Client, handshake.Group, grant.Access, handshake.Profile.Role)
+        {
+            Token = grant.Token,
+        };
         var connection = new ClientConnection(
             services, sender, handshake.Profile, grant, loops.Next(), context.Abort);
         if (services.Handlers is not null)
