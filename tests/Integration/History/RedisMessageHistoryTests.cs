@@ -72,8 +72,9 @@ public sealed class RedisMessageHistoryTests : IAsyncLifetime
         var before = await AppendAsync("before");
         await redis.RunAsync("CONFIG", "SET", "maxmemory", "1");
 
-        Assert.Equal(KeepStatus.Unavailable, (await AppendAsync("full")).Status);
-        Assert.Equal(KeepStatus.Unavailable, (await AppendAsync("full", "another", "id")).Status);
+        var full = new KeepResult(KeepStatus.Unavailable, Fault: BackplaneFault.Full);
+        Assert.Equal(full, await AppendAsync("full"));
+        Assert.Equal(full, await AppendAsync("full", "another", "id"));
 
         await redis.RunAsync("CONFIG", "SET", "maxmemory", "0");
         var after = await AppendAsync("after");
