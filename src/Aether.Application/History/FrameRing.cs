@@ -9,8 +9,10 @@ namespace Aether.Application.History;
 /// </summary>
 internal sealed class FrameRing(HistoryServices shared)
 {
-    private const int MostFrames = 64;
     private const int MostBytes = 64 * 1024;
+
+    // Or an instance would give more than a channel keeps.
+    private readonly int mostFrames = Math.Min(64, shared.Kept.Limits.Messages);
 
     private readonly Queue<(KeptFrame Frame, long At)> frames = new();
     private int bytes;
@@ -27,7 +29,7 @@ internal sealed class FrameRing(HistoryServices shared)
         }
         frames.Enqueue((frame, shared.Time.GetTimestamp()));
         bytes += length;
-        while (frames.Count > MostFrames || bytes > MostBytes)
+        while (frames.Count > mostFrames || bytes > MostBytes)
             DropFirst();
     }
 

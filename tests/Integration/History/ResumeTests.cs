@@ -75,6 +75,28 @@ public sealed class ResumeTests
     }
 
     [Fact]
+    public async Task MoreThanAChannelKeeps_IsLost_AlsoWhereTheInstanceHeardIt()
+    {
+        await using var host = HttpHost.Open(settings: [("History:Messages", "10")]);
+        using var stays = await ConnectAsync(host, "g1", "stays");
+        var from = Positions(await stays.NextAsync());
+        await CommandsAsync(host, "group", [.. Enumerable.Range(1, 11).Select(i => $"{i}")]);
+        await CommandsAsync(host, "broadcast", [.. Enumerable.Range(1, 11).Select(i => $"{i}")]);
+        for (int i = 0; i < 22; i++)
+            await stays.NextAsync();
+
+        using var back = await ConnectAsync(
+            host, "g1", "away", $"group_pos={from["group"]}&broadcast_pos={from["broadcast"]}");
+        await back.NextAsync();
+        Assert.Equal(
+            """{"group":{"status":"lost","count":0,"reason":"too_many"},"broadcast":{"status":"lost","count":0,"reason":"too_many"}}""",
+            Payload(await back.NextAsync(), "recovered"));
+        using var late = await ConnectAsync(host, "g1", "late", "rewind=11");
+        Assert.EndsWith(":1", Positions(await late.NextAsync())["group"]!.ToString(), StringComparison.Ordinal);
+        Assert.Equal("2", Msg(await late.NextAsync()));
+    }
+
+    [Fact]
     public async Task SecondDrop_InTheMiddleOfAReplay_LeavesNoHoleAndNoDuplicate()
     {
         await using var host = HttpHost.Open();
