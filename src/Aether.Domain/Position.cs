@@ -94,6 +94,6 @@ public readonly struct Position : IEquatable<Position>
 
     // One spelling for each number: positions are compared as text elsewhere.
     private static bool TryParseSeq(ReadOnlySpan<char> text, out long seq) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out seq)
+        Digits.TryParse(text, out seq)
         && seq <= MaxSeq && (text.Length == 1 || text[0] != '0');
 }

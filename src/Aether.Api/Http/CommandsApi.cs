@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Aether.Api.Access;
 using Aether.Application;
@@ -188,7 +187,7 @@ internal sealed class CommandsApi(
             return Refusals.Of("query", "must not hold offset or limit together with after or wait");
         long version = 0;
         if (after is not null
-            && !long.TryParse(after, NumberStyles.None, CultureInfo.InvariantCulture, out version))
+            && !Digits.TryParse(after, out version))
             return Refusals.Of("after", CommandQuestions.AfterRule);
         if (!QueryText.TryReadNumber(wait, 0, out int seconds) || seconds > MaxWaitSeconds)
             return Refusals.Of("wait", "must be a whole number of seconds from 0 to 30");

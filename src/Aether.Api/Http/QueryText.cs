@@ -1,4 +1,4 @@
-using System.Globalization;
+using Aether.Domain;
 using Aether.Application.Pipeline;
 
 namespace Aether.Api.Http;
@@ -48,6 +48,6 @@ internal static class QueryText
     public static bool TryReadNumber(string? text, int otherwise, out int number)
     {
         number = otherwise;
-        return text is null || int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        return text is null || Digits.TryParse(text, out number);
     }
 }

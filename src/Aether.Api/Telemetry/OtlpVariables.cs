@@ -1,3 +1,4 @@
+using Aether.Domain;
 using System.Globalization;
 using Microsoft.Extensions.Options;
 
@@ -92,7 +93,7 @@ internal static class OtlpVariables
     {
         if (value(name) is not { } text)
             return null;
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0)
+        if (Digits.TryParse(text, out int number) && number > 0)
             return number;
         failures.Add(name + " must be a whole number of milliseconds, from 1");
         return null;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Aether.Application.Wire;
 using Aether.Domain;
 
@@ -22,7 +21,7 @@ internal static class ResumeQuery
         int rewind = 0;
         if (query.TryGetValue("rewind", out var text)
             && !(text.Count == 1
-                && int.TryParse(text[0], NumberStyles.None, CultureInfo.InvariantCulture, out rewind)
+                && Digits.TryParse(text[0], out rewind)
                 && rewind is >= 1 and <= ResumeRequest.MaxRewind))
             return new("rewind", RewindRule);
         request = new ResumeRequest(new ChannelPositions(group, client, broadcast), rewind);

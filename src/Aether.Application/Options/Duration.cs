@@ -31,7 +31,8 @@ internal sealed class DurationConverter : TypeConverter
 
     public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value)
     {
-        if (value is string text)
+        // The runtime lets zero characters follow a number.
+        if (value is string text && !text.Contains('\0', StringComparison.Ordinal))
         {
             bool isMs = text.EndsWith("ms", StringComparison.Ordinal);
             if (double.TryParse(

@@ -103,6 +103,8 @@ public sealed record StateFilter(string Key, string Value)
 
     private bool IsNumber(JsonElement value) =>
         value.TryGetDecimal(out decimal number)
+        // The runtime lets zero characters follow a number.
+        && !Value.Contains('\0', StringComparison.Ordinal)
         && decimal.TryParse(Value, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal wanted)
             ? number == wanted
             // Beyond what a decimal holds only the same spelling is surely the same number.

@@ -27,7 +27,7 @@ public readonly record struct ExecutionId(string CommandId, int Index)
             return false;
         var number = text.AsSpan(dot + 1);
         // One spelling for each number.
-        if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+        if (!Digits.TryParse(number, out int index)
             || index >= CommandPlan.MaxTargets || (number.Length > 1 && number[0] == '0'))
             return false;
         id = new ExecutionId(text[..dot], index);

@@ -1,3 +1,4 @@
+using Aether.Domain;
 using System.Globalization;
 using Aether.Application;
 using Aether.Application.Ports;
@@ -67,7 +68,7 @@ internal sealed class InMemoryRevocationStore(TimeProvider time) : IRevocationSt
 
     // The numbers have no holes.
     private int IndexOf(string position) =>
-        long.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+        Digits.TryParse(position, out long number)
         && entries.Count > 0 && number >= entries[0].Number && number <= last
             ? (int)(number - entries[0].Number)
             : -1;

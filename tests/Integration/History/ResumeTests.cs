@@ -193,6 +193,8 @@ public sealed class ResumeTests
     [Theory]
     [InlineData("group_pos", "group_pos=x")]
     [InlineData("group_pos", "group_pos=")]
+    [InlineData("group_pos", "group_pos=a:1%00")]
+    [InlineData("rewind", "rewind=5%00")]
     [InlineData("group_pos", "group_pos=a:1&group_pos=a:1")]
     [InlineData("client_pos", "client_pos=a:-1")]
     [InlineData("client_pos", "client_pos=a:01")]

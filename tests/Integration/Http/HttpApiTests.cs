@@ -70,6 +70,7 @@ public sealed class HttpApiTests
     [InlineData("sort=role", "sort")]
     [InlineData("offset=-1", "offset")]
     [InlineData("offset=x", "offset")]
+    [InlineData("offset=1%00", "offset")]
     [InlineData("offset=", "offset")]
     [InlineData("offset=2147483648", "offset")]
     [InlineData("limit=0", "limit")]

@@ -1,3 +1,4 @@
+using Aether.Domain;
 using System.Globalization;
 using Aether.Domain.Commands;
 using Role = Aether.Domain.Role;
@@ -100,5 +101,5 @@ internal static class CommandPlanText
     }
 
     private static bool TryRead(string text, out int number) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        Digits.TryParse(text, out number);
 }

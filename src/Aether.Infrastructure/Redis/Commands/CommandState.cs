@@ -1,4 +1,4 @@
-using System.Globalization;
+using Aether.Domain;
 using Aether.Domain.Commands;
 
 namespace Aether.Infrastructure.Redis.Commands;
@@ -31,7 +31,7 @@ internal readonly record struct CommandState(
         foreach (var word in text.AsSpan().Split(' '))
         {
             if (count == Numbers
-                || !long.TryParse(text.AsSpan()[word], NumberStyles.None, CultureInfo.InvariantCulture, out n[count++]))
+                || !Digits.TryParse(text.AsSpan()[word], out n[count++]))
                 return null;
         }
         bool isWhole = count == Numbers && n[0] <= (int)CommandStatus.TimedOut && n[1] <= (int)CommandReason.DeadlineOver

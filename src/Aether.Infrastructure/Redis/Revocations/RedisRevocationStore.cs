@@ -1,4 +1,3 @@
-using System.Globalization;
 using Aether.Application;
 using Aether.Application.Ports;
 using Aether.Domain;
@@ -175,7 +174,7 @@ internal sealed class RedisRevocationStore(
     }
 
     private static bool TryReadMs(string? text, out long ms) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ms);
+        Digits.TryParse(text, out ms);
 
     private static readonly long LastMs = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 

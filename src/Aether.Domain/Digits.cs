@@ -1,0 +1,20 @@
+using System.Globalization;
+using System.Numerics;
+
+namespace Aether.Domain;
+
+/// <summary>Numbers as the protocol spells them: nothing but digits.</summary>
+internal static class Digits
+{
+    /// <summary>
+    /// Reads a number of digits alone. The runtime's own readers let zero characters follow, so that one number has many
+    /// spellings.
+    /// </summary>
+    public static bool TryParse<T>(ReadOnlySpan<char> text, out T number)
+        where T : struct, INumber<T>
+    {
+        number = default;
+        return !text.ContainsAnyExceptInRange('0', '9')
+            && T.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    }
+}
