@@ -83,6 +83,15 @@ public readonly struct VisionId : IEquatable<VisionId>, IComparable<VisionId>, I
         return true;
     }
 
+    /// <summary>Reads who something is from: the id of a client, or <see cref="Server"/>.</summary>
+    internal static bool TryParseSender([NotNullWhen(true)] string? text, out VisionId id)
+    {
+        if (text != ServerName)
+            return TryParse(text, out id);
+        id = Server;
+        return true;
+    }
+
     /// <summary>Reads an id that is known to be valid, such as one in code.</summary>
     /// <exception cref="FormatException">The text is no Vision ID.</exception>
     public static VisionId Parse(string text) =>

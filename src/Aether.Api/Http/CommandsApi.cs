@@ -186,8 +186,7 @@ internal sealed class CommandsApi(
         if (page is not null)
             return Refusals.Of("query", "must not hold offset or limit together with after or wait");
         long version = 0;
-        if (after is not null
-            && !Digits.TryParse(after, out version))
+        if (after is not null && !Digits.TryParse(after, out version))
             return Refusals.Of("after", CommandQuestions.AfterRule);
         if (!QueryText.TryReadNumber(wait, 0, out int seconds) || seconds > MaxWaitSeconds)
             return Refusals.Of("wait", "must be a whole number of seconds from 0 to 30");
@@ -227,14 +226,9 @@ internal sealed class CommandsApi(
         if (CommandSpecificationReader.TryRead(root, "", out var what, "from_id", "id") is { } wrong)
             return QueryText.Refuse(wrong.Field!, wrong.Text, out refusal);
         var from = otherwise;
-        if (root.Has("from_id", out _))
-        {
-            // As the server's own it may be given, although no client has that id.
-            if (root.Text("from_id") == VisionId.Server.Value)
-                from = VisionId.Server;
-            else if (!VisionId.TryParse(root.Text("from_id"), out from))
-                return QueryText.Refuse("from_id", VisionId.Rule, out refusal);
-        }
+        // As the server's own it may be given, although no client has that id.
+        if (root.Has("from_id", out _) && !VisionId.TryParseSender(root.Text("from_id"), out from))
+            return QueryText.Refuse("from_id", VisionId.Rule, out refusal);
         if (!TryReadId(root, out string? id, out refusal))
             return false;
         asked = (from, id, what!);

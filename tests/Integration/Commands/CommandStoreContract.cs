@@ -60,6 +60,23 @@ public abstract class CommandStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Command_IsAsAnyOther_GivenThatTheServerItselfGaveIt()
+    {
+        var order = Order(Plan) with { FromId = VisionId.Server, RequestId = "r1" };
+        await One.StartAsync(order, Members(2), Token);
+
+        Assert.Equal(VisionId.Server, (await Two.GetAsync(Group, order.Id, 0, 2, Token)).Command?.Order.FromId);
+        Assert.Equal(order.Id, Assert.Single((await Two.ListAsync(Group, null, 0, 10, Token))!.Commands).Order.Id);
+        Assert.Equal(
+            (StartStatus.Repeated, order.Id),
+            ((await Two.StartAsync(order with { Id = "x" }, [], Token)) is var again ? (again.Status, again.Command!.Order.Id) : default));
+        Assert.Equal(Verdict.Applied, (await SayAsync(Two, order.Id, 0, Succeeded)).Transition.Verdict);
+        await Two.ApplyAsync(Group, order.Id, new CancelAsked(), Token);
+        await SayAsync(One, order.Id, 1, Canceled);
+        Assert.Equal(CommandStatus.Canceled, (await Two.GetAsync(Group, order.Id, 0, 0, Token)).Command?.Status);
+    }
+
+    [Fact]
     public async Task Start_IsTheSameCommand_GivenTheSameGiverAndRequest_AlsoAfterItsEnd()
     {
         var order = Order(Plan) with { RequestId = "r1" };

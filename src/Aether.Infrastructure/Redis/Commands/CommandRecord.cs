@@ -44,7 +44,7 @@ internal static class CommandRecord
     public static CommandOrder? TryRead(VisionId group, string id, ReadOnlySpan<RedisValue> fields)
     {
         if (fields.Length < OrderFields.Length || !ExecutionId.IsCommandId(id)
-            || !VisionId.TryParse((string?)fields[0], out var from)
+            || !VisionId.TryParseSender((string?)fields[0], out var from)
             || fields[2].IsNull
             || CommandPlanText.TryRead(fields[6]) is not { } plan
             || !TryReadLease(fields[5], out var lease))
@@ -70,7 +70,7 @@ internal static class CommandRecord
             return true;
         int space = text.IndexOf(' ', StringComparison.Ordinal);
         if (space < 0
-            || !long.TryParse(text.AsSpan(..space), NumberStyles.None, CultureInfo.InvariantCulture, out long term)
+            || !Digits.TryParse(text.AsSpan(..space), out long term)
             || !VisionId.TryParse(text[(space + 1)..], out var name))
             return false;
         lease = new LeaseClaim(name, term);
