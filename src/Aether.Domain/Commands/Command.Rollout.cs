@@ -89,7 +89,9 @@ public sealed partial class Command
 
     private bool PauseIfDue()
     {
-        var reason = counts.Succeeded < Order.Plan.RequiredAt(limit, executions.Count) ? CommandReason.TooFewSucceeded
+        int first = Order.Plan.LimitOf(Batch - 1, executions.Count);
+        int succeeded = executions.Skip(first).Take(limit - first).Count(one => one.Status == ExecutionStatus.Succeeded);
+        var reason = succeeded < Order.Plan.RequiredOfBatch(limit - first, executions.Count) ? CommandReason.TooFewSucceeded
             : Order.Plan.Pause ? CommandReason.BatchEnded
             : CommandReason.None;
         if (reason == CommandReason.None)

@@ -99,11 +99,10 @@ public sealed record CommandPlan
     }
 
     /// <summary>
-    /// How many of the members of the batches so far have to succeed, so that what follows can come to what is required:
-    /// their part of that, rounded up.
+    /// How many members of a batch have to succeed: their part of what is required of all targets, rounded up.
     /// </summary>
-    public int RequiredAt(int limit, int targets) =>
-        (int)Math.Min(limit, (((long)RequiredOf(targets) * limit) + targets - 1) / targets);
+    public int RequiredOfBatch(int members, int targets) =>
+        (int)Math.Min(members, (((long)RequiredOf(targets) * members) + targets - 1) / targets);
 
     /// <summary>
     /// The plan for so many members that did not succeed, where so many others did: those are not needed a second time.

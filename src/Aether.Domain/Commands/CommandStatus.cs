@@ -37,7 +37,7 @@ public enum CommandReason
     /// <summary>Each batch waits.</summary>
     BatchEnded,
 
-    /// <summary>Too few of the batches so far succeeded.</summary>
+    /// <summary>Too few of the batch succeeded.</summary>
     TooFewSucceeded,
 
     /// <summary>As many as required succeeded, and the rest was canceled.</summary>

@@ -321,6 +321,25 @@ public abstract class CommandStoreContract : IAsyncLifetime
             (change.Command!.Order.Id, Sends(change.Transition.Effects), change.Command.Counts.Total));
     }
 
+    [Theory]
+    [InlineData(4, 1, CommandStatus.Paused)]
+    [InlineData(0, 2, CommandStatus.InProgress)]
+    public async Task Batch_IsHeldToItsOwnPart_WhateverTheOneBeforeItDid(int before, int succeeded, CommandStatus status)
+    {
+        var plan = Plan with
+        {
+            MinSucceeded = Amount.FromShare(0.5m),
+            Batches = [Amount.FromCount(4), Amount.FromCount(8)],
+        };
+        string id = await StartAsync(plan, 12);
+        for (int i = 0; i < 4; i++)
+            await SayAsync(One, id, i, i < before ? Succeeded : Failed);
+        await Two.ApplyAsync(Group, id, new ResumeAsked(), Token);
+        for (int i = 4; i < 8; i++)
+            await SayAsync(One, id, i, i < 4 + succeeded ? Succeeded : Failed);
+        Assert.Equal(status, (await Two.GetAsync(Group, id, 0, 0, Token)).Command!.Status);
+    }
+
     [Fact]
     public async Task GetChanges_GivesWhatChangedSince_InItsOrder()
     {

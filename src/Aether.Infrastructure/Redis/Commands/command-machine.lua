@@ -288,8 +288,15 @@ local function fill()
 end
 
 local function pause_if_due()
-  local needed = math.min(c.limit, divide(c.required * c.limit, c.targets))
-  local reason = c.counts[SUCCEEDED] < needed and REASON.too_few_succeeded or c.plan.pauses and REASON.batch_ended
+  local first, succeeded = limit_of(c.batch - 1), 0
+  fetch(first, c.limit)
+  for index = first, c.limit - 1 do
+    local one = row(index)
+    if one and one.status == SUCCEEDED then succeeded = succeeded + 1 end
+  end
+  local members = c.limit - first
+  local needed = math.min(members, divide(c.required * members, c.targets))
+  local reason = succeeded < needed and REASON.too_few_succeeded or c.plan.pauses and REASON.batch_ended
   if not reason then return false end
   c.status, c.reason, c.version = STATUS.paused, reason, c.version + 1
   return true

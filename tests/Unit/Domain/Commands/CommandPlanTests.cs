@@ -66,12 +66,12 @@ public sealed class CommandPlanTests
     [InlineData(10, 5)]
     [InlineData(11, 6)]
     [InlineData(100, 50)]
-    public void RequiredAt_IsTheirPartRoundedUp_GivenHalfOfAll(int limit, int expected) =>
-        Assert.Equal(expected, new CommandPlan { MinSucceeded = Amount.FromShare(0.5m) }.RequiredAt(limit, 100));
+    public void RequiredOfBatch_IsTheirPartRoundedUp_GivenHalfOfAll(int limit, int expected) =>
+        Assert.Equal(expected, new CommandPlan { MinSucceeded = Amount.FromShare(0.5m) }.RequiredOfBatch(limit, 100));
 
     [Fact]
-    public void RequiredAt_IsNoMoreThanThereAre_GivenThatMoreAreRequiredThanThereAreTargets() =>
-        Assert.Equal(2, new CommandPlan { MinSucceeded = Amount.FromCount(50) }.RequiredAt(2, 10));
+    public void RequiredOfBatch_IsNoMoreThanThereAre_GivenThatMoreAreRequiredThanThereAreTargets() =>
+        Assert.Equal(2, new CommandPlan { MinSucceeded = Amount.FromCount(50) }.RequiredOfBatch(2, 10));
 
     [Theory]
     [InlineData(30, 20, 10)]

@@ -185,6 +185,22 @@ public sealed class CommandRolloutTests
     }
 
     [Theory]
+    [InlineData(4, 1, "paused too_few_succeeded")]
+    [InlineData(0, 2, "in_progress")]
+    [InlineData(1, 1, "paused too_few_succeeded")]
+    public void Batch_IsHeldToItsOwnPart_WhateverTheOneBeforeItDid(int before, int succeeded, string status)
+    {
+        var run = new CommandRun(
+            Plan with { MinSucceeded = Amount.FromShare(0.5m), Batches = [Amount.FromCount(4), Amount.FromCount(8)] }, 12);
+        for (int i = 0; i < 4; i++)
+            run.Says($"m{i}", i < before ? Succeeded : Failed);
+        run.Apply(new ResumeAsked());
+        for (int i = 4; i < 8; i++)
+            run.Says($"m{i}", i < 4 + succeeded ? Succeeded : Failed);
+        Assert.Equal(status, run.Status);
+    }
+
+    [Theory]
     [InlineData(2, "in_progress", "")]
     [InlineData(3, "aborted too_many_failed", "canceled")]
     public void Abort_MeansMoreThan_GivenACount(int failures, string status, string rest)
