@@ -57,13 +57,13 @@ internal static partial class MessageReader
         {
             if (!fields.Read(ref reader) || !fields.Check())
             {
-                error = fields.Error with { Id = fields.Id };
+                error = fields.Error with { Id = fields.Id ?? FindId(json.Span) };
                 return false;
             }
         }
         catch (JsonException)
         {
-            error = new("message", "must be exactly one JSON object", fields.Id);
+            error = new("message", "must be exactly one JSON object", fields.Id ?? FindId(json.Span));
             return false;
         }
         message = fields.ToMessage(group);
@@ -104,6 +104,31 @@ internal static partial class MessageReader
         {
             return false;
         }
+    }
+
+    /// <summary>The id of a message that is refused, wherever in it that stands: who asked has to know what was refused.</summary>
+    private static string? FindId(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = int.MaxValue });
+        try
+        {
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+                return null;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                bool isId = IsSound(ref reader) && reader.ValueTextEquals(WireNames.Fields[MessageField.Id]);
+                reader.Read();
+                if (isId && reader.TokenType == JsonTokenType.String && IsSound(ref reader)
+                    && reader.GetString() is var id && IsId(id))
+                    return id;
+                reader.Skip();
+            }
+        }
+        catch (JsonException)
+        {
+            // It breaks off; what comes behind that is nobody's.
+        }
+        return null;
     }
 
     // One bit for each field.

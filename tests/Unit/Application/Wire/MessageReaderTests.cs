@@ -66,6 +66,38 @@ public sealed class MessageReaderTests
         Assert.InRange(fastest, TimeSpan.Zero, TimeSpan.FromMilliseconds(50));
     }
 
+    [Theory]
+    [InlineData("""{"id":"q","msg_type":"zzz"}""", "q")]
+    [InlineData("""{"id":"q","msg_type":"msg"}""", "q")]
+    [InlineData("""{"id":"q",""", "q")]
+    [InlineData("""{"id":"é"}""", null)]
+    [InlineData("""{"\ud800":1,"id":"q"}""", "q")]
+    [InlineData("""{"msg_type":"zzz","id":"q"}""", "q")]
+    [InlineData("""{"msg_type":"zzz","payload":{"id":"inner"},"id":"q"}""", "q")]
+    [InlineData("""{"payload":[{"id":"inner"}],"\u0069d":"q"}""", "q")]
+    [InlineData("""{"msg_type":"zzz","id":7}""", null)]
+    [InlineData("""{"msg_type":"zzz","id":7,"id":"q"}""", "q")]
+    [InlineData("""{"msg_type":"zzz","id":"\ud800"}""", null)]
+    [InlineData("""{"msg_type":"zzz","id":""}""", null)]
+    [InlineData("""{"msg_type":"zzz","id":"q","x":""", "q")]
+    [InlineData("""{"msg_type":"zzz","x":,"id":"q"}""", null)]
+    [InlineData("""[{"id":"q"}]""", null)]
+    [InlineData("no JSON", null)]
+    public void Error_HasTheIdOfTheMessage_WhereverThatStands(string json, string? id)
+    {
+        Assert.False(MessageReader.TryRead(Encoding.UTF8.GetBytes(json), Some.Client, Some.Group, out _, out var error));
+        Assert.Equal(id, error.Id);
+    }
+
+    [Fact]
+    public void Error_HasTheIdOfTheMessage_BehindWhatIsTooDeep()
+    {
+        string deep = new string('[', 1_000) + new string(']', 1_000);
+        byte[] json = Encoding.UTF8.GetBytes($$"""{"x":{{deep}},"id":"q"}""");
+        Assert.False(MessageReader.TryRead(json, Some.Client, Some.Group, out _, out var error));
+        Assert.Equal(("must not nest deeper than 64", "q"), (error.Rule, error.Id));
+    }
+
     [Fact]
     public void TryRead_KeepsThePayloadAsASlice_OfTheBytes()
     {
@@ -108,19 +140,6 @@ public sealed class MessageReaderTests
     {
         var message = Read(Encoding.UTF8.GetBytes(Json(Some.Message with { FromId = Some.OtherClient })));
         Assert.Equal(Some.OtherClient, message.FromId);
-    }
-
-    [Theory]
-    [InlineData("""{"id":"m1","msg_type":"nope"}""", "m1")]
-    [InlineData("""{"id":"m1","msg_type":"msg"}""", "m1")]
-    [InlineData("""{"id":"m1",""", "m1")]
-    [InlineData("""{"msg_type":"nope","id":"m1"}""", null)]
-    [InlineData("""{"id":"é"}""", null)]
-    public void TryRead_TellsTheId_GivenThatItCameBeforeTheFault(string json, string? id)
-    {
-        byte[] bytes = Encoding.UTF8.GetBytes(json);
-        Assert.False(MessageReader.TryRead(bytes, Some.Client, Some.Group, out _, out var error));
-        Assert.Equal(id, error.Id);
     }
 
     [Fact]
