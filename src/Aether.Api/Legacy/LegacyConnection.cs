@@ -49,7 +49,8 @@ internal sealed class LegacyConnection : SocketConnection
             var pause = TimeSpan.FromMilliseconds(MsToNextToken());
             await Task.Delay(pause, Services.Time).ConfigureAwait(false);
         }
-        var message = LegacyMessage.FromClient(GroupId, ClientId, text);
+        if (LegacyMessage.FromClient(GroupId, ClientId, text) is not { } message)
+            return;
         await Services.Mediator.Send(new SendLegacy(message), CancellationToken.None).ConfigureAwait(false);
     }
 }

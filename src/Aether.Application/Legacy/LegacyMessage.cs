@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Application.Legacy;
@@ -26,7 +27,10 @@ internal sealed record LegacyMessage(
     /// <param name="group">The sender's group.</param>
     /// <param name="client">The sender.</param>
     /// <param name="text">What it sent, in UTF-8.</param>
-    public static LegacyMessage FromClient(VisionId group, VisionId client, ReadOnlyMemory<byte> text)
+    /// <returns>
+    /// <see langword="null"/>: it names somebody whom there cannot be, and a word to one is not for everybody.
+    /// </returns>
+    public static LegacyMessage? FromClient(VisionId group, VisionId client, ReadOnlyMemory<byte> text)
     {
         var toGroup = new LegacyMessage(Target.Group, group, default, client, text);
         if (!TryParse(text, out var document))
@@ -36,10 +40,12 @@ internal sealed record LegacyMessage(
             var frame = document.RootElement;
             return Text(frame, "target") switch
             {
-                "direct" when VisionId.TryParse(Text(frame, "to_id"), out var to) =>
-                    toGroup with { Target = Target.Direct, ToId = to },
-                "group" when VisionId.TryParse(Text(frame, "group_id"), out var other) =>
-                    toGroup with { GroupId = other },
+                "direct" when frame.Has("to_id", out _) => Id(frame, "to_id") is { IsEmpty: false } to
+                    ? toGroup with { Target = Target.Direct, ToId = to }
+                    : null,
+                "group" when frame.Has("group_id", out _) => Id(frame, "group_id") is { IsEmpty: false } other
+                    ? toGroup with { GroupId = other }
+                    : null,
                 "broadcast" => toGroup with { Target = Target.Broadcast },
                 _ => toGroup,
             };
@@ -110,7 +116,8 @@ internal sealed record LegacyMessage(
         var start = text.Span.TrimStart(" \t\r\n"u8);
         if (start.IsEmpty || start[0] != (byte)'{')
             return false;
-        var reader = new Utf8JsonReader(text.Span);
+        // However deep it is: where it goes stands on top.
+        var reader = new Utf8JsonReader(text.Span, new JsonReaderOptions { MaxDepth = int.MaxValue });
         try
         {
             if (!JsonDocument.TryParseValue(ref reader, out document))

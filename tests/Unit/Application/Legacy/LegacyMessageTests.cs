@@ -21,15 +21,38 @@ public sealed class LegacyMessageTests
     [InlineData("""{"target":"direct","to_id":"c2"}""", Target.Direct, "g1", "c2")]
     [InlineData("""{"target":"direct"}""", Target.Group, "g1", "")]
     [InlineData("""{"target":"role","to_role":"worker","group_id":"g2"}""", Target.Group, "g1", "")]
-    [InlineData("""{"target":"direct","to_id":"*"}""", Target.Group, "g1", "")]
+    [InlineData("""{"target":"direct","to_id":null}""", Target.Group, "g1", "")]
+    [InlineData("""{"target":"group","group_id":null}""", Target.Group, "g1", "")]
     [InlineData(""" {"target":"broadcast"}""", Target.Broadcast, "g1", "")]
     public void FromClient_SendsWhereTheTextSays_OrElseToTheGroup(string text, Target target, string group, string to)
     {
-        var message = LegacyMessage.FromClient(Some.Group, Some.Client, Encoding.UTF8.GetBytes(text));
+        var message = LegacyMessage.FromClient(Some.Group, Some.Client, Encoding.UTF8.GetBytes(text))!;
 
         Assert.Equal(
             (target, group, to, text),
             (message.Target, message.GroupId.Value, message.ToId.Value, Encoding.UTF8.GetString(message.Data.Span)));
+    }
+
+    [Theory]
+    [InlineData("""{"target":"direct","to_id":"*"}""")]
+    [InlineData("""{"target":"direct","to_id":"c2 "}""")]
+    [InlineData("""{"target":"direct","to_id":""}""")]
+    [InlineData("""{"target":"direct","to_id":5}""")]
+    [InlineData("""{"target":"direct","to_id":["c2"]}""")]
+    [InlineData("""{"target":"direct","to_id":"\ud800"}""")]
+    [InlineData("""{"target":"direct","to_id":"aether"}""")]
+    [InlineData("""{"target":"group","group_id":"a b"}""")]
+    [InlineData("""{"target":"group","group_id":{}}""")]
+    public void FromClient_SendsToNobody_WhatIsForOneWhoCannotBe(string text) =>
+        Assert.Null(LegacyMessage.FromClient(Some.Group, Some.Client, Encoding.UTF8.GetBytes(text)));
+
+    [Fact]
+    public void FromClient_ReadsWhereItGoes_HoweverDeepTheTextIs()
+    {
+        string deep = new string('[', 5_000) + new string(']', 5_000);
+        var message = LegacyMessage.FromClient(
+            Some.Group, Some.Client, Encoding.UTF8.GetBytes($$"""{"x":{{deep}},"target":"direct","to_id":"c2"}"""));
+        Assert.Equal(Target.Direct, message!.Target);
     }
 
     [Theory]
@@ -38,7 +61,7 @@ public sealed class LegacyMessageTests
     [InlineData("""{"target":"direct","to_id":"c2"}""")]
     public void TryRead_GivesBackWhatWriteWrote(string text)
     {
-        var said = LegacyMessage.FromClient(Some.Group, Some.Client, Encoding.UTF8.GetBytes(text));
+        var said = LegacyMessage.FromClient(Some.Group, Some.Client, Encoding.UTF8.GetBytes(text))!;
 
         Assert.True(LegacyMessage.TryRead(said.Write(), out var heard));
 
@@ -50,7 +73,7 @@ public sealed class LegacyMessageTests
     [Fact]
     public void Write_SpellsTheEnvelopeOfV2()
     {
-        var said = LegacyMessage.FromClient(Some.Group, Some.Client, "hi"u8.ToArray());
+        var said = LegacyMessage.FromClient(Some.Group, Some.Client, "hi"u8.ToArray())!;
 
         Assert.Equal(
             """{"target":"group","group_id":"g1","to_id":null,"from_id":"c1","data":"hi"}""",
