@@ -150,6 +150,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
     [InlineData("no role")]
     [InlineData("unknown role")]
     [InlineData("presence of a role")]
+    [InlineData("presence that tells nothing")]
     [InlineData("heartbeat")]
     [InlineData("echo")]
     [InlineData("twice")]
@@ -169,6 +170,7 @@ public sealed class RedisMessageBusTests : MessageBusContract
             "wrong group for a role" => From("'target':'role','to_role':'worker','group_id':'other'"),
             "no role" => From("'target':'role'"),
             "unknown role" => From("'target':'role','to_role':'boss'"),
+            "presence that tells nothing" => From("'target':'group','cmd':'zzz'", type: "presence"),
             "presence of a role" => From("'target':'role','to_role':'worker','cmd':'join'", type: "presence"),
             "heartbeat" => From("'target':'group'", type: "heartbeat"),
             "echo" => From("'target':'echo'"),

@@ -155,6 +155,9 @@ internal sealed class RedisReceiver(
             return "cmd: what a trace tells belongs on its channel, and nothing else";
         if (message is { Type: MessageType.Presence, Target: Target.Role })
             return "target: must not be role for presence, which is the whole group's";
+        if (message.Type == MessageType.Presence && message.FromId != VisionId.Server
+            && message.Cmd is not ("join" or "leave" or "update"))
+            return "cmd: must be join, leave or update for presence";
         // What a trace tells is for whoever traces, as a direct message is for its client.
         var kind = channel.Kind == ChannelKind.Trace ? ChannelKind.Client : channel.Kind;
         if (message.Channel is not { } own || own.Kind != kind)
