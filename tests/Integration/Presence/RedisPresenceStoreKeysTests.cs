@@ -108,10 +108,9 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
         var clock = new FakeTimeProvider();
         var one = await StartAsync(TimeSpan.FromHours(1), clock);
         var clients = (await JoinManyAsync(one, 400)).Select(VisionId.Parse).ToArray();
-        var members = await MembersAsync(one, Group);
-        var joined = members.ToDictionary(member => member.ClientId, member => member.LastSeen);
+        await NeverSeenAsync(clients);
 
-        // They connected just now: nothing is due, and noting it costs no memory.
+        // They connected just now: nothing is due, and noting it a second time costs no memory.
         TouchAll();
         long before = GC.GetAllocatedBytesForCurrentThread();
         TouchAll();
@@ -126,7 +125,7 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
         await Eventually.HoldsAsync(async () =>
         {
             clock.Advance(TimeSpan.FromMilliseconds(50));
-            return (await MembersAsync(one, Group)).All(member => member.LastSeen > joined[member.ClientId]);
+            return (await MembersAsync(one, Group)).All(member => member.LastSeen > Never);
         });
         // Two if the writing fell into the middle of the noting.
         Assert.InRange(await ScriptCallsAsync(), calls + 1, calls + 2);
@@ -144,11 +143,80 @@ public sealed class RedisPresenceStoreKeysTests : RedisPresenceTest
         var one = await StartAsync();
         await one.Store.JoinAsync(Group, X, Role.Worker, Token);
 
-        await one.Scripts.TouchAsync(Group, ["y"]);
+        await one.Scripts.TouchAsync(Group, ["y", 0]);
 
         string[] fields = (await Server.RunAsync("HKEYS", "ws:holders:{g}")).Split('\n');
         Assert.Equal(["x", "x:seen"], fields.Order());
     }
+
+    [Fact]
+    public async Task Touch_WaitsUntilItMayBeWritten_AndIsThenWhatItWas()
+    {
+        var clock = new FakeTimeProvider();
+        var one = await StartAsync();
+        await one.Store.JoinAsync(Group, X, Role.Worker, Token);
+        await NeverSeenAsync(X);
+        var started = DateTime.UtcNow;
+        var touches = new PresenceTouches(one.Scripts, clock);
+        var member = new LocalMember(new LocalGroup(Group), X);
+        _ = member.Join(Role.Worker, clock.GetTimestamp(), out bool _);
+
+        clock.Advance(TimeSpan.FromSeconds(2));
+        touches.Add(member);
+        clock.Advance(TimeSpan.FromSeconds(2));
+        touches.Add(member);
+        clock.Advance(TimeSpan.FromSeconds(5));
+        await touches.WriteAsync();
+        Assert.Equal(Never, await SeenAsync());
+        clock.Advance(TimeSpan.FromSeconds(1));
+        await touches.WriteAsync();
+        // Six seconds before, and not now.
+        Assert.InRange(await SeenAsync(), started.AddSeconds(-6.1), DateTime.UtcNow.AddSeconds(-5.9));
+
+        await NeverSeenAsync(X);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        touches.Add(member);
+        clock.Advance(TimeSpan.FromSeconds(8));
+        await touches.WriteAsync();
+        Assert.Equal(Never, await SeenAsync());
+        clock.Advance(TimeSpan.FromSeconds(1));
+        await touches.WriteAsync();
+        Assert.NotEqual(Never, await SeenAsync());
+
+        async Task<DateTime> SeenAsync() => Assert.Single(await MembersAsync(one, Group)).LastSeen;
+    }
+
+    [Fact]
+    public async Task Touch_IsInLineAgain_GivenThatTheLineWasForgotten()
+    {
+        var clock = new FakeTimeProvider();
+        var one = await StartAsync();
+        await one.Store.JoinAsync(Group, X, Role.Worker, Token);
+        await NeverSeenAsync(X);
+        var touches = new PresenceTouches(one.Scripts, clock);
+        var member = new LocalMember(new LocalGroup(Group), X);
+        touches.Add(member);
+        touches.Clear();
+        touches.Add(member);
+        clock.Advance(TimeSpan.FromSeconds(10));
+        await touches.WriteAsync();
+        Assert.NotEqual(Never, Assert.Single(await MembersAsync(one, Group)).LastSeen);
+    }
+
+    [Fact]
+    public async Task Touch_NeverGoesBack_GivenThatItWasSeenElsewhereSince()
+    {
+        var one = await StartAsync();
+        await one.Store.JoinAsync(Group, X, Role.Worker, Token);
+        var seen = Assert.Single(await MembersAsync(one, Group)).LastSeen;
+        await one.Scripts.TouchAsync(Group, [X.Value, 3_600_000]);
+        Assert.Equal(seen, Assert.Single(await MembersAsync(one, Group)).LastSeen);
+    }
+
+    private static readonly DateTime Never = DateTime.UnixEpoch.AddMilliseconds(1);
+
+    private Task<string> NeverSeenAsync(params VisionId[] clients) => Server.RunAsync(
+        ["HSET", "ws:holders:{g}", .. clients.SelectMany(client => new[] { client.Value + ":seen", "1" })]);
 
     private async Task<long> ScriptCallsAsync()
     {

@@ -25,7 +25,7 @@ internal sealed class RedisRights(
         ["leases"] = ["ZSCORE|x", "ZADD|0|x", "ZREM|x", "ZRANGEBYSCORE|0|0", "ZRANGE|0|0"],
         ["groups"] = ["SADD|x", "SREM|x", "SMEMBERS", "DEL", "UNLINK"],
         ["members"] = ["SADD|x", "SREM|x", "SCARD", "SISMEMBER|x", "SSCAN|0", "SMEMBERS"],
-        ["holders"] = ["HGET|x", "HMGET|x", "HGETALL", "HEXISTS|x", "HSET|x|x", "HDEL|x", "DEL"],
+        ["holders"] = ["HGET|x", "HMGET|x", "HGETALL", "HSET|x|x", "HDEL|x", "DEL"],
         ["held"] = ["HGET|x", "HKEYS", "HSET|x|x", "HDEL|x", "DEL"],
         ["versions"] = ["HGET|x", "HMGET|x", "HSET|x|x", "HDEL|x", "DEL"],
         ["history"] = ["XADD|*|x|x", "XRANGE|-|+", "XLEN", "EXISTS", "PEXPIRE|1", "DEL"],

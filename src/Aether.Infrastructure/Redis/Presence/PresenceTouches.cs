@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace Aether.Infrastructure.Redis.Presence;
 
 /// <summary>
-/// Signs of life that wait to be written, many of them in one round trip. A client has at most one in 10 s; noting
-/// another one before costs no memory.
+/// Signs of life that wait to be written, many of them in one round trip. Of a client one is written in 10 s, the last
+/// that it gave; as what it was, and not as of now.
 /// </summary>
 internal sealed class PresenceTouches(PresenceScripts scripts, TimeProvider time)
 {
@@ -22,32 +22,43 @@ internal sealed class PresenceTouches(PresenceScripts scripts, TimeProvider time
     /// <summary>Notes a sign of life.</summary>
     public void Add(LocalMember member)
     {
-        if (member.Touch(time.GetTimestamp(), every))
+        if (member.Touch(time.GetTimestamp()))
             waiting.Enqueue(member);
     }
 
     /// <summary>
-    /// Writes those that wait now. One that fails is not written again: the client's next one comes soon, and its
-    /// presence hangs on the lease and not on this.
+    /// Writes those that wait and may be written now. One that fails is not written again: the client's next one comes
+    /// soon, and its presence hangs on the lease and not on this.
     /// </summary>
     public async Task WriteAsync()
     {
+        long now = time.GetTimestamp();
         var groups = new Dictionary<LocalGroup, List<RedisValue>>();
         for (int count = waiting.Count; count > 0 && waiting.TryDequeue(out var member); count--)
         {
+            if (!member.TryTakeTouch(now, every, out long at))
+            {
+                waiting.Enqueue(member);
+                continue;
+            }
             if (!groups.TryGetValue(member.Group, out var clients))
                 groups.Add(member.Group, clients = []);
             clients.Add(member.Client.Value);
+            clients.Add((long)time.GetElapsedTime(at, now).TotalMilliseconds);
         }
         var writes = new List<Task>(groups.Count);
         foreach (var (group, clients) in groups)
         {
-            foreach (var some in clients.Chunk(ClientsAtOnce))
+            foreach (var some in clients.Chunk(2 * ClientsAtOnce))
                 writes.Add(scripts.TouchAsync(group.Id, some));
         }
         await Task.WhenAll(writes).ConfigureAwait(false);
     }
 
     /// <summary>Forgets those that wait: for a store that cannot be reached.</summary>
-    public void Clear() => waiting.Clear();
+    public void Clear()
+    {
+        while (waiting.TryDequeue(out var member))
+            member.ForgetTouch();
+    }
 }
