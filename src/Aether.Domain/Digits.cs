@@ -6,6 +6,10 @@ namespace Aether.Domain;
 /// <summary>Numbers as the protocol spells them: nothing but digits.</summary>
 internal static class Digits
 {
+    /// <summary>Whether a text is a number, however large.</summary>
+    public static bool AreAll(ReadOnlySpan<char> text) =>
+        !text.IsEmpty && !text.ContainsAnyExceptInRange('0', '9');
+
     /// <summary>
     /// Reads a number of digits alone. The runtime's own readers let zero characters follow, so that one number has many
     /// spellings.
@@ -14,7 +18,6 @@ internal static class Digits
         where T : struct, INumber<T>
     {
         number = default;
-        return !text.ContainsAnyExceptInRange('0', '9')
-            && T.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        return AreAll(text) && T.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 }

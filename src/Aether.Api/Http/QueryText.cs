@@ -44,10 +44,13 @@ internal static class QueryText
         return false;
     }
 
-    /// <summary>Reads a number that is not negative, if one is given.</summary>
+    /// <summary>Reads a number that is not negative, if one is given. One that is too large is the largest.</summary>
     public static bool TryReadNumber(string? text, int otherwise, out int number)
     {
         number = otherwise;
-        return text is null || Digits.TryParse(text, out number);
+        if (text is null || Digits.TryParse(text, out number))
+            return true;
+        number = int.MaxValue;
+        return Digits.AreAll(text);
     }
 }

@@ -1,5 +1,5 @@
-using Aether.Domain;
 using System.Globalization;
+using Aether.Domain;
 using Microsoft.Extensions.Options;
 
 namespace Aether.Api.Telemetry;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aether.Domain;
 
 namespace Aether.Application.Wire;
 
@@ -13,12 +14,21 @@ internal static class PayloadFields
     public static bool Has(this JsonElement payload, string name, out JsonElement value) =>
         payload.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
 
-    /// <summary>Reads a whole number that may be left out; within which bounds, whoever asked for it says.</summary>
+    /// <summary>
+    /// Reads a whole number that may be left out; within which bounds, whoever asked for it says. One that is too large is
+    /// the largest.
+    /// </summary>
     public static bool TryReadNumber(this JsonElement payload, string name, int otherwise, out int number)
     {
         number = otherwise;
-        return !payload.Has(name, out var value)
-            || (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out number));
+        if (!payload.Has(name, out var value))
+            return true;
+        if (value.ValueKind != JsonValueKind.Number)
+            return false;
+        if (value.TryGetInt32(out number))
+            return true;
+        number = int.MaxValue;
+        return Digits.AreAll(value.GetRawText());
     }
 
     /// <summary>Reads a whole number that may be left out.</summary>

@@ -1,7 +1,7 @@
-using Aether.Domain;
 using System.Globalization;
 using Aether.Application;
 using Aether.Application.Ports;
+using Aether.Domain;
 using Aether.Domain.Tokens;
 
 namespace Aether.Infrastructure.InMemory;

@@ -149,6 +149,8 @@ public sealed class PresenceTests(TwoInstances instances) : IClassFixture<TwoIns
         Assert.Equal([Name(4), Name(7), Name(10)], workers.Members.Select(member => member.Id));
         Assert.All(workers.Members, member => Assert.Equal("worker", member.Role));
         Assert.Empty((await Roster.OfAsync(asking, """{"offset":1000}""")).Members);
+        Assert.Empty((await Roster.OfAsync(asking, """{"offset":2147483648}""")).Members);
+        Assert.Empty((await Roster.OfAsync(asking, """{"offset":99999999999999999999}""")).Members);
 
         static string Name(int i) => "c" + i.ToString("00", CultureInfo.InvariantCulture);
     }

@@ -34,6 +34,8 @@ public sealed class HttpApiTests
         Assert.Equal("b of 1", await ReadAsync("?role=worker&state.battery=0.5"));
         Assert.Equal("of 0", await ReadAsync("?state.battery=0.5&state.mode=auto"));
         Assert.Equal("b of 3", await ReadAsync("?sort=-client_id&offset=1&limit=1"));
+        Assert.Equal("of 3", await ReadAsync("?offset=2147483648"));
+        Assert.Equal("of 3", await ReadAsync("?offset=99999999999999999999"));
         Assert.Equal("c b a of 3", await ReadAsync("?sort=-joined_at"));
         var member = (await client.GetFromJsonAsync<JsonObject>(Client("g1", "b"), Cancellation))!;
         Assert.Equal(
@@ -72,7 +74,6 @@ public sealed class HttpApiTests
     [InlineData("offset=x", "offset")]
     [InlineData("offset=1%00", "offset")]
     [InlineData("offset=", "offset")]
-    [InlineData("offset=2147483648", "offset")]
     [InlineData("limit=0", "limit")]
     [InlineData("limit=501", "limit")]
     [InlineData("limit=5&limit=6", "query")]

@@ -1,5 +1,5 @@
-using Aether.Domain;
 using System.Globalization;
+using Aether.Domain;
 using Aether.Domain.Commands;
 using Role = Aether.Domain.Role;
 
