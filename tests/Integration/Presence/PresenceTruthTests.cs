@@ -157,7 +157,7 @@ public sealed class PresenceTruthTests : IAsyncLifetime
             Assert.True(One.Store.IsReady);
         }
         Assert.Equal(2, (await One.Store.GetMembersAsync(Group, Token))!.Count);
-        await One.Scripts.TouchAsync(Group, ["x"]);
+        await One.Scripts.TouchAsync(Group, ["x", 0]);
         Assert.Equal(PresenceTransition.Went, (await One.Store.LeaveAsync(Group, Y, Token)).Transition);
         // Also what has to be said again goes on: a connection that breaks is no reason to lose everybody.
         await Server.RunAsync("CLIENT", "KILL", "TYPE", "normal");

@@ -41,6 +41,29 @@ public sealed class RedisPresenceStoreFaultTests : RedisPresenceTest
     }
 
     [Fact]
+    public async Task FindAsync_NeverSaysNobody_OfAClientThatIsThere_GivenFlushAll()
+    {
+        var one = await StartAsync();
+        var two = await StartAsync();
+        await two.Store.JoinAsync(Group, X, Role.Worker, Token);
+        Assert.Equal(ClientPlaces.On(1), await one.Store.FindAsync(Group, X, Token));
+        Assert.Equal(ClientPlaces.On(0), await one.Store.FindAsync(Group, Y, Token));
+        string incarnation = two.Store.Incarnation!;
+
+        await Server.RunAsync("FLUSHALL");
+
+        var found = ClientPlaces.Unavailable;
+        await Eventually.HoldsAsync(async () =>
+        {
+            found = await one.Store.FindAsync(Group, X, Token);
+            return found != ClientPlaces.Unavailable;
+        });
+        Assert.Equal(ClientPlaces.On(1), found);
+        Assert.NotEqual(incarnation, two.Store.Incarnation);
+        await Eventually.HoldsAsync(async () => await one.Store.FindAsync(Group, Y, Token) == ClientPlaces.On(0));
+    }
+
+    [Fact]
     public async Task LeaveAsync_Went_GivenFlushAllThatNobodyNoticedYet()
     {
         // It is renewed after a third of that, and nothing here waits for so long.

@@ -73,6 +73,10 @@ internal sealed class PresenceScripts(IConnectionMultiplexer redis, RedisNames n
         return new Renewal((long)result[0], (int)result[1] == 1, (string?)result[2] ?? "");
     }
 
+    /// <summary>Whether an incarnation has a lease, over or not.</summary>
+    public async Task<bool> HasLeaseAsync(string incarnation) =>
+        await database.SortedSetScoreAsync(names.Leases, incarnation, Primary).ConfigureAwait(false) is not null;
+
     /// <summary>Writes what an instance tells of itself, for as long as its lease lasts.</summary>
     public async Task TellAsync(string incarnation, InstanceFacts facts, TimeSpan lease) =>
         // Spelled out: the client library takes one command or another by the span, and an ACL has to name it.

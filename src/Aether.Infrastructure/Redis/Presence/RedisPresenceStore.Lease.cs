@@ -29,6 +29,9 @@ internal sealed partial class RedisPresenceStore
     private volatile bool distrusted;
     private int faults;
 
+    // When it was found that Redis forgot; 0: never.
+    private long wipedAt;
+
     // Why it is not ready.
     private volatile BackplaneFault fault;
     private bool stopped;
@@ -131,6 +134,8 @@ internal sealed partial class RedisPresenceStore
             var renewal = await RenewAsync(current).ConfigureAwait(false);
             lost = renewal.End == 0;
             current.Wiped |= renewal.Wiped;
+            if (renewal.Wiped)
+                Volatile.Write(ref wipedAt, time.GetTimestamp());
             if (lost)
                 logger.LeaseLost(current.Id);
             else if (replace)
@@ -160,6 +165,21 @@ internal sealed partial class RedisPresenceStore
         retired.RemoveAll(old => old.Emptied && time.GetElapsedTime(old.RenewedAt) > duration * 3);
         await ForgetEmptyGroupsAsync().ConfigureAwait(false);
         return true;
+    }
+
+    /// <summary>
+    /// Whether Redis has of all instances what they told it. It has not if it forgot the lease of this one, and for a while
+    /// after that was noticed: the others notice with their next renewal, and then tell it again.
+    /// </summary>
+    private async Task<bool> IsCompleteAsync()
+    {
+        if (Volatile.Read(ref wipedAt) is not 0 and var noticed && time.GetElapsedTime(noticed) < duration / 2)
+            return false;
+        if (lease is not { } current || time.GetElapsedTime(current.RenewedAt) >= duration
+            || await scripts.HasLeaseAsync(current.Id).ConfigureAwait(false))
+            return true;
+        keeping.Wake();
+        return false;
     }
 
     private async Task<Renewal> RenewAsync(PresenceLease current)

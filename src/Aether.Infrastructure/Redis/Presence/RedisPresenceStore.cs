@@ -156,7 +156,12 @@ internal sealed partial class RedisPresenceStore : IPresenceStore, IHostedServic
         try
         {
             var found = await places.FindAsync(group, client).ConfigureAwait(false);
-            return found.Instances == 0 && Find(group, client) is { IsConnected: true } ? ClientPlaces.On(1) : found;
+            if (found.Instances > 0)
+                return found;
+            if (Find(group, client) is { IsConnected: true })
+                return ClientPlaces.On(1);
+            // Whoever is told that a client is nowhere believes it.
+            return found.Elsewhere || await IsCompleteAsync().ConfigureAwait(false) ? found : ClientPlaces.Unavailable;
         }
         catch (Exception exception) when (PresenceScripts.IsFault(exception))
         {
