@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Aether.Application.Wire;
 using Aether.Domain;
 
 namespace Aether.Application.Legacy;
@@ -33,49 +32,40 @@ internal sealed record LegacyMessage(
     public static LegacyMessage? FromClient(VisionId group, VisionId client, ReadOnlyMemory<byte> text)
     {
         var toGroup = new LegacyMessage(Target.Group, group, default, client, text);
-        if (!TryParse(text, out var document))
+        if (!LegacyFields.TryRead(text.Span, out var frame))
             return toGroup;
-        using (document)
+        return frame.Target.Text switch
         {
-            var frame = document.RootElement;
-            return Text(frame, "target") switch
-            {
-                "direct" when frame.Has("to_id", out _) => Id(frame, "to_id") is { IsEmpty: false } to
-                    ? toGroup with { Target = Target.Direct, ToId = to }
-                    : null,
-                "group" when frame.Has("group_id", out _) => Id(frame, "group_id") is { IsEmpty: false } other
-                    ? toGroup with { GroupId = other }
-                    : null,
-                "broadcast" => toGroup with { Target = Target.Broadcast },
-                _ => toGroup,
-            };
-        }
+            "direct" when frame.ToId.IsGiven => frame.ToId.Id is { IsEmpty: false } to
+                ? toGroup with { Target = Target.Direct, ToId = to }
+                : null,
+            "group" when frame.GroupId.IsGiven => frame.GroupId.Id is { IsEmpty: false } other
+                ? toGroup with { GroupId = other }
+                : null,
+            "broadcast" => toGroup with { Target = Target.Broadcast },
+            _ => toGroup,
+        };
     }
 
     /// <summary>Reads a message of the shared channel, where anybody may have written.</summary>
     public static bool TryRead(ReadOnlyMemory<byte> json, [NotNullWhen(true)] out LegacyMessage? message)
     {
         message = null;
-        if (!TryParse(json, out var document))
+        if (!LegacyFields.TryRead(json.Span, out var envelope))
             return false;
-        using (document)
+        Target? target = envelope.Target.Text switch
         {
-            var envelope = document.RootElement;
-            Target? target = Text(envelope, "target") switch
-            {
-                "direct" => Domain.Target.Direct,
-                "group" => Domain.Target.Group,
-                "broadcast" => Domain.Target.Broadcast,
-                _ => null,
-            };
-            var (group, to) = (Id(envelope, "group_id"), Id(envelope, "to_id"));
-            if (target is not { } where || Text(envelope, "data") is not { } data
-                || (where == Domain.Target.Group && group.IsEmpty) || (where == Domain.Target.Direct && to.IsEmpty))
-                return false;
-            message = new LegacyMessage(
-                where, group, to, Id(envelope, "from_id"), System.Text.Encoding.UTF8.GetBytes(data));
-            return true;
-        }
+            "direct" => Domain.Target.Direct,
+            "group" => Domain.Target.Group,
+            "broadcast" => Domain.Target.Broadcast,
+            _ => null,
+        };
+        var (group, to) = (envelope.GroupId.Id, envelope.ToId.Id);
+        if (target is not { } where || envelope.Data.Text is not { } data
+            || (where == Domain.Target.Group && group.IsEmpty) || (where == Domain.Target.Direct && to.IsEmpty))
+            return false;
+        message = new LegacyMessage(where, group, to, envelope.FromId.Id, System.Text.Encoding.UTF8.GetBytes(data));
+        return true;
     }
 
     /// <summary>Writes the message as the shared channel has it.</summary>
@@ -107,47 +97,5 @@ internal sealed record LegacyMessage(
             writer.WriteNull(name);
         else
             writer.WriteString(name, id.Value);
-    }
-
-    private static bool TryParse(ReadOnlyMemory<byte> text, [NotNullWhen(true)] out JsonDocument? document)
-    {
-        document = null;
-        // Most of what legacy clients say is no JSON; an exception for each such text would cost more than sending it.
-        var start = text.Span.TrimStart(" \t\r\n"u8);
-        if (start.IsEmpty || start[0] != (byte)'{')
-            return false;
-        // However deep it is: where it goes stands on top.
-        var reader = new Utf8JsonReader(text.Span, new JsonReaderOptions { MaxDepth = int.MaxValue });
-        try
-        {
-            if (!JsonDocument.TryParseValue(ref reader, out document))
-                return false;
-            if (!reader.Read())
-                return true;
-        }
-        catch (JsonException)
-        {
-            // Not JSON after all, or something after it.
-        }
-        document?.Dispose();
-        document = null;
-        return false;
-    }
-
-    private static VisionId Id(JsonElement element, string name) =>
-        VisionId.TryParse(Text(element, name), out var id) ? id : default;
-
-    private static string? Text(JsonElement element, string name)
-    {
-        if (!element.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.String)
-            return null;
-        try
-        {
-            return value.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            return null; // half of a surrogate pair
-        }
     }
 }

@@ -10,7 +10,7 @@ internal static partial class MessageReader
     /// Whether a name or a string has no half of a surrogate pair in its escapes. The JSON reader lets those pass and
     /// then throws when somebody asks for the text.
     /// </summary>
-    private static bool IsSound(ref Utf8JsonReader reader)
+    internal static bool IsSound(ref Utf8JsonReader reader)
     {
         if (!reader.ValueIsEscaped || reader.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName))
             return true;

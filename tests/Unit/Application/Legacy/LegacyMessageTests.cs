@@ -24,6 +24,11 @@ public sealed class LegacyMessageTests
     [InlineData("""{"target":"direct","to_id":null}""", Target.Group, "g1", "")]
     [InlineData("""{"target":"group","group_id":null}""", Target.Group, "g1", "")]
     [InlineData(""" {"target":"broadcast"}""", Target.Broadcast, "g1", "")]
+    [InlineData("""{"target":"broadcast"} {}""", Target.Group, "g1", "")]
+    [InlineData("""{"\ud800target":"broadcast"}""", Target.Group, "g1", "")]
+    [InlineData("""{"target":"direct","to_id":"c2","\ud800":1}""", Target.Direct, "g1", "c2")]
+    [InlineData("""{"t\u0061rget":"direct","to_id":"c\u0032","x":{"target":"broadcast"}}""", Target.Direct, "g1", "c2")]
+    [InlineData("""{"target":"broadcast","target":"direct","to_id":["c1"],"to_id":"c2"}""", Target.Direct, "g1", "c2")]
     public void FromClient_SendsWhereTheTextSays_OrElseToTheGroup(string text, Target target, string group, string to)
     {
         var message = LegacyMessage.FromClient(Some.Group, Some.Client, Encoding.UTF8.GetBytes(text))!;
