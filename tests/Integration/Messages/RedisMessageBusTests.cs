@@ -257,6 +257,9 @@ public sealed class RedisMessageBusTests : MessageBusContract
             "ws:group:g", From("'target':'group','cmd':'aether.disconnect'", "cmd", "aether"));
         await PublishRawAsync(
             "ws:client:c", From("'target':'direct','to_id':'c','cmd':'changes'", "presence", "aether"));
+        // Presence is the whole group's, whoever tells of it.
+        await PublishRawAsync("ws:client:c", From("'target':'direct','to_id':'c','cmd':'join'", "presence", "guest"));
+        await PublishRawAsync("ws:broadcast", From("'target':'broadcast','cmd':'join'", "presence", "guest"));
 
         // What instances do tell each other, what a host says as the server, and a client that uses such a name.
         await PublishRawAsync("ws:group:g", From("'target':'group','cmd':'changes','msg':'1'", "presence", "aether"));

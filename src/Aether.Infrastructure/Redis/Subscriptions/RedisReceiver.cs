@@ -153,8 +153,8 @@ internal sealed class RedisReceiver(
         bool isTraced = message.FromId == VisionId.Server && message.Cmd == ServerCommands.Traced;
         if (isTraced != (channel.Kind == ChannelKind.Trace))
             return "cmd: what a trace tells belongs on its channel, and nothing else";
-        if (message is { Type: MessageType.Presence, Target: Target.Role })
-            return "target: must not be role for presence, which is the whole group's";
+        if (message is { Type: MessageType.Presence, Target: not Target.Group })
+            return "target: must be group for presence, which is the whole group's";
         if (message.Type == MessageType.Presence && message.FromId != VisionId.Server
             && message.Cmd is not ("join" or "leave" or "update"))
             return "cmd: must be join, leave or update for presence";
