@@ -14,6 +14,8 @@ namespace Microsoft.AspNetCore.Builder;
 /// <summary>Serves the real-time layer.</summary>
 public static class AetherRealtimeEndpoints
 {
+    private const string RetryAfterSeconds = "5";
+
     /// <summary>
     /// Maps the WebSocket endpoint, the HTTP API, the client module <c>aether.js</c> and the console below <c>/v3</c>,
     /// and, unless the host has something of its own there, <c>/health/live</c>, <c>/health/ready</c>, <c>/metrics</c>,
@@ -85,6 +87,8 @@ public static class AetherRealtimeEndpoints
     private static Task WriteAsync(HttpContext context, HealthReport report)
     {
         context.Response.ContentType = "application/json";
+        if (report.Status != HealthStatus.Healthy)
+            context.Response.Headers.RetryAfter = RetryAfterSeconds;
         string? reason = report.Entries.Values
             .Select(entry => entry.Description).FirstOrDefault(text => text is not null);
         return context.Response.WriteAsync(JsonSerializer.Serialize(
