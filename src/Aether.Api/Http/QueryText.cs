@@ -1,5 +1,5 @@
-using Aether.Domain;
 using Aether.Application.Pipeline;
+using Aether.Domain;
 
 namespace Aether.Api.Http;
 
