@@ -63,7 +63,7 @@ internal static partial class MessageReader
         }
         catch (JsonException)
         {
-            error = new("message", "must be exactly one JSON object", fields.Id ?? FindId(json.Span));
+            error = new("message", "must be exactly one JSON object", fields.Id);
             return false;
         }
         message = fields.ToMessage(group);
