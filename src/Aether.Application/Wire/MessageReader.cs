@@ -106,31 +106,6 @@ internal static partial class MessageReader
         }
     }
 
-    /// <summary>The id of a message that is refused, wherever in it that stands: who asked has to know what was refused.</summary>
-    private static string? FindId(ReadOnlySpan<byte> json)
-    {
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = int.MaxValue });
-        try
-        {
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-                return null;
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                bool isId = IsSound(ref reader) && reader.ValueTextEquals(WireNames.Fields[MessageField.Id]);
-                reader.Read();
-                if (isId && reader.TokenType == JsonTokenType.String && IsSound(ref reader)
-                    && reader.GetString() is var id && IsId(id))
-                    return id;
-                reader.Skip();
-            }
-        }
-        catch (JsonException)
-        {
-            // It breaks off; what comes behind that is nobody's.
-        }
-        return null;
-    }
-
     // One bit for each field.
     private static readonly int Required =
         WireNames.Fields.Values.Where(WireNames.IsRequired).Aggregate(0, static (all, field) => all | Bit(field));
