@@ -33,11 +33,6 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
     private long stateTime;
     private ReadOnlyMemory<byte> state = NoState;
 
-    // When its sign of life was last written, which a join is as well; the last one that it gave; whether that waits.
-    private long touchedAt;
-    private long aliveAt;
-    private int touchWaits;
-
     // What is told of the client: the last version that is known here, whether everybody is known to believe that it
     // is there, and the version at which they were told that it is not, though it is.
     private long version;
@@ -56,6 +51,9 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
 
     /// <summary>The client.</summary>
     public VisionId Client => client;
+
+    /// <summary>Its signs of life.</summary>
+    public SignsOfLife Signs { get; } = new();
 
     /// <summary>Whether a connection of it is open on this instance.</summary>
     public bool IsConnected
@@ -78,7 +76,7 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             start = false;
             if (ended)
                 return null;
-            Volatile.Write(ref touchedAt, now);
+            Signs.WrittenAt(now);
             return Wait(new Pending(Kind.Join, connections.Open(newRole)), out start);
         }
     }
@@ -349,30 +347,6 @@ internal sealed class LocalMember(LocalGroup group, VisionId client)
             return answer.Member is null && connections.Count > 0 && certain && written > 0;
         }
     }
-
-    /// <summary>It gave a sign of life.</summary>
-    /// <returns>Whether the caller is the one to put it in line for that being written.</returns>
-    public bool Touch(long now)
-    {
-        Volatile.Write(ref aliveAt, now);
-        return Interlocked.Exchange(ref touchWaits, 1) == 0;
-    }
-
-    /// <summary>Takes the last sign of life out of the line, unless one was written shortly before: then it stays.</summary>
-    public bool TryTakeTouch(long now, long every, out long at)
-    {
-        at = 0;
-        if (now - Volatile.Read(ref touchedAt) < every)
-            return false;
-        Volatile.Write(ref touchedAt, now);
-        ForgetTouch();
-        // After that: a sign that comes from here on is in line again.
-        at = Interlocked.Read(ref aliveAt);
-        return true;
-    }
-
-    /// <summary>It is in line no longer.</summary>
-    public void ForgetTouch() => Interlocked.Exchange(ref touchWaits, 0);
 
     private Task<PresenceChange> Wait(Pending pending, out bool start)
     {

@@ -22,7 +22,7 @@ internal sealed class PresenceTouches(PresenceScripts scripts, TimeProvider time
     /// <summary>Notes a sign of life.</summary>
     public void Add(LocalMember member)
     {
-        if (member.Touch(time.GetTimestamp()))
+        if (member.Signs.Note(time.GetTimestamp()))
             waiting.Enqueue(member);
     }
 
@@ -36,7 +36,7 @@ internal sealed class PresenceTouches(PresenceScripts scripts, TimeProvider time
         var groups = new Dictionary<LocalGroup, List<RedisValue>>();
         for (int count = waiting.Count; count > 0 && waiting.TryDequeue(out var member); count--)
         {
-            if (!member.TryTakeTouch(now, every, out long at))
+            if (!member.Signs.TryTake(now, every, out long at))
             {
                 waiting.Enqueue(member);
                 continue;
@@ -59,6 +59,6 @@ internal sealed class PresenceTouches(PresenceScripts scripts, TimeProvider time
     public void Clear()
     {
         while (waiting.TryDequeue(out var member))
-            member.ForgetTouch();
+            member.Signs.Forget();
     }
 }
